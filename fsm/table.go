@@ -1,0 +1,59 @@
+package fsm
+
+// Command is one row of the command table. Dispatch, arity checks, key routing,
+// COMMAND, ACL categories and docs/commands.md are all derived from it.
+type Command struct {
+	Name    string  // upper case, as clients spell it; a subcommand has its own word alone
+	Arity   int     // argument count including the name (and the container's); -n means at least n
+	Flags   Flags   // Write, ReadOnly, Fast, ...: the names of Redis COMMAND
+	Keys    KeySpec // which arguments are keys
+	Group   string  // "string", "generic", "server", "connection", ...: as COMMAND DOCS has it
+	Since   string  // the Redis version that brought the command
+	Summary string  // one sentence, shown by COMMAND DOCS
+	Syntax  string  // the arguments as the Redis command page writes them: "key value [NX | XX] [GET]"
+	Cost    string  // the complexity, as the Redis command page gives it: "O(1)"
+
+	// Subcommands makes the row a container, such as OBJECT. Its own Run is not called.
+	Subcommands []Command
+
+	Run Handler // nil in a container and in what a connection answers itself
+}
+
+// Handler runs one command inside tx. args[0] is the command name (args[1] that of
+// the subcommand), and len(args) already satisfies Arity. An error is an answer to
+// the client, the same on every node; a handler that returns one has not touched the
+// keyspace. args are valid only during the call: copy what is kept.
+type Handler func(tx *Tx, args [][]byte) (Reply, error)
+
+// Flags say what a command does, under the names of Redis COMMAND.
+type Flags uint32
+
+const (
+	Write        Flags = 1 << iota // may change the keyspace
+	ReadOnly                       // reads the keyspace and never changes it
+	DenyOOM                        // may grow memory
+	Admin                          // for operators
+	PubSub                         // concerns publish and subscribe
+	NoScript                       // not from scripts
+	Blocking                       // may wait
+	Loading                        // answered while a node is loading
+	Stale                          // answered while a node is behind
+	NoAuth                         // answered before AUTH
+	Fast                           // constant or logarithmic time
+	NoMulti                        // not inside MULTI
+	Dangerous                      // ACL category @dangerous
+	MayReplicate                   // may end up in the log without being a Write
+	AllowBusy                      // answered while a script runs
+)
+
+// KeySpec says which arguments are keys: First, First+Step, ... up to Last, where a
+// negative Last counts from the end (-1 is the last argument). First 0 means none.
+type KeySpec struct{ First, Last, Step int }
+
+var (
+	noKeys   = KeySpec{}
+	firstKey = KeySpec{1, 1, 1}
+	twoKeys  = KeySpec{1, 2, 1}
+	allKeys  = KeySpec{1, -1, 1}
+	keyPairs = KeySpec{1, -1, 2} // MSET key value key value ...
+)

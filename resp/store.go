@@ -1,0 +1,79 @@
+package resp
+
+import (
+	"context"
+	"time"
+
+	"holdfast/fsm"
+)
+
+// Store is what a connection needs from the replicated keyspace. It is safe for
+// concurrent use. The code of an error (a Code() string method somewhere in its chain)
+// says what became of the requests: CLUSTERDOWN, they did not run; UNCERTAIN, nobody
+// knows.
+type Store interface {
+	// Write replicates a group of requests, which stand together in one log entry, and
+	// returns one reply to each, in order. It keeps no reference to the group after it
+	// returns, but may read it until then.
+	Write(ctx context.Context, group []fsm.Request) ([]fsm.Reply, error)
+
+	// Read runs commands that see every write acknowledged before the call, and
+	// returns one reply to each.
+	Read(ctx context.Context, calls []fsm.Call) ([]fsm.Reply, error)
+
+	// ReadLocal runs commands on this node's copy as it is: what READONLY asks for.
+	ReadLocal(ctx context.Context, calls []fsm.Call) ([]fsm.Reply, error)
+
+	// Wait returns how many other nodes hold every write acknowledged before the call,
+	// as soon as that is at least replicas, or when ctx ends (with no error).
+	Wait(ctx context.Context, replicas int) (int, error)
+
+	// Save writes a snapshot to disk and returns when it is there.
+	Save(ctx context.Context) error
+
+	// Digest is a hash of the whole keyspace, deadlines included, on this node.
+	Digest(ctx context.Context) (string, error)
+
+	// Setting is a value that CONFIG SET has replicated; false where it never did.
+	Setting(name string) (string, bool)
+
+	// Status is the state of the cluster as this node sees it.
+	Status() Status
+}
+
+// Status is the state of the cluster as one node sees it, for INFO, ROLE and CLUSTER.
+type Status struct {
+	NodeID        string // as configured: "n1"
+	ClusterID     string
+	Role          string // "leader", "follower", "candidate"
+	LeaderID      string // "" while there is none
+	Term          uint64
+	CommitIndex   uint64
+	AppliedIndex  uint64
+	SnapshotIndex uint64 // the last entry in the newest snapshot; 0 without one
+	Voters        int
+	Members       []Member
+	LastSave      time.Time // of the newest snapshot; zero without one
+	Saving        bool      // a snapshot is being written
+	LastSaveErr   error     // why the last snapshot failed, or nil
+	Keys          []KeyCount
+	PendingWrites int    // requests waiting for an answer on this node
+	Expired       uint64 // keys reaped since the node started
+}
+
+// Member is one node of the cluster.
+type Member struct {
+	ID        string
+	Bus       string // host:port of the nodes' own traffic
+	Client    string // host:port clients use; "" while unknown
+	Voter     bool
+	Leader    bool
+	Self      bool
+	Reachable bool   // its link answers
+	Applied   uint64 // the last entry it said it has applied
+}
+
+// KeyCount counts the keys of one database; databases without keys are left out.
+type KeyCount struct {
+	DB, Keys, Expires int
+}
