@@ -1,0 +1,244 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// bus is the one port at which the other nodes reach this one: raft's connections and
+// the links, told apart by their preamble.
+type bus struct {
+	n        *Node
+	listener net.Listener
+	raft     chan net.Conn // accepted for raft's transport
+
+	mu     sync.Mutex
+	conns  map[net.Conn]struct{}
+	closed bool
+}
+
+func openBus(n *Node) (*bus, error) {
+	listener, err := n.config.Listen(n.config.Bus)
+	if err != nil {
+		return nil, fmt.Errorf("listen for the other nodes on %s: %w", n.config.Bus, err)
+	}
+	return &bus{n: n, listener: listener, raft: make(chan net.Conn), conns: map[net.Conn]struct{}{}}, nil
+}
+
+func (b *bus) run() {
+	for {
+		conn, err := b.listener.Accept()
+		if err != nil {
+			if b.n.isClosing() {
+				return
+			}
+			b.n.log.Warn("bus: accept", "error", err)
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		if !b.track(conn) {
+			return
+		}
+		go func() {
+			defer b.untrack(conn)
+			if err := b.accept(conn); err != nil {
+				b.n.log.Debug("bus: connection ended", "from", conn.RemoteAddr(), "error", err)
+			}
+		}()
+	}
+}
+
+func (b *bus) track(conn net.Conn) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		conn.Close()
+		return false
+	}
+	b.conns[conn] = struct{}{}
+	return true
+}
+
+func (b *bus) untrack(conn net.Conn) {
+	b.mu.Lock()
+	delete(b.conns, conn)
+	b.mu.Unlock()
+}
+
+func (b *bus) close() {
+	b.mu.Lock()
+	b.closed = true
+	conns := b.conns
+	b.conns = map[net.Conn]struct{}{}
+	b.mu.Unlock()
+	b.listener.Close()
+	for conn := range conns {
+		conn.Close()
+	}
+}
+
+func (b *bus) accept(conn net.Conn) error {
+	conn.SetDeadline(time.Now().Add(helloTimeout))
+	kind, err := readPreamble(conn)
+	if err != nil {
+		conn.Close()
+		return err
+	}
+	theirs, err := readHello(conn)
+	if err != nil {
+		conn.Close()
+		return err
+	}
+	conn.SetDeadline(time.Time{})
+
+	refused := b.n.examine(theirs)
+	switch {
+	case kind == raftConn && refused == nil:
+		return b.acceptRaft(conn, theirs)
+	case kind == linkConn:
+		mine := b.n.hello(theirs.NodeID)
+		if refused != nil {
+			mine.Refusal = refused.Error()
+		}
+		conn.SetWriteDeadline(time.Now().Add(helloTimeout))
+		if err := writeHello(conn, 0, mine); err != nil || refused != nil {
+			conn.Close()
+			return errors.Join(err, refused)
+		}
+		b.n.peers.met(theirs)
+		asker := &asker{conn: conn, peer: theirs, out: frameWriter{conn: conn}}
+		err := asker.serve(func(kind byte, id uint64, payload []byte) { b.n.handle(asker, kind, id, payload) })
+		conn.Close()
+		return err
+	}
+	conn.Close()
+	return refused
+}
+
+// acceptRaft hands a connection to raft's transport, but only in a member: a node
+// that has forgotten its votes must not give any.
+func (b *bus) acceptRaft(conn net.Conn, theirs hello) error {
+	if theirs.ClusterID == "" || theirs.ClusterID != b.n.clusterID() || b.n.raft() == nil {
+		conn.Close()
+		return errors.New("not a member yet")
+	}
+	select {
+	case b.raft <- conn:
+		return nil
+	case <-b.n.closing:
+		conn.Close()
+		return nil
+	}
+}
+
+// How a refusal begins that the refused node cannot repair by trying again.
+const (
+	otherCluster = "other cluster: "
+	duplicateID  = "duplicate id: "
+)
+
+// examine says why another node is turned away, or nil.
+func (n *Node) examine(h hello) error {
+	mine := n.clusterID()
+	switch {
+	case h.Boot == n.boot:
+		return nil // this node has found itself in its list of addresses
+	case h.To != "" && h.To != n.identity.NodeID:
+		return fmt.Errorf("this is node %q, not %q", n.identity.NodeID, h.To)
+	case h.ClusterID != "" && mine != "" && h.ClusterID != mine:
+		return fmt.Errorf("%snode %q belongs to cluster %s, node %q to cluster %s: check --join, or give the node the data directory it had in this cluster (an empty one lets it join anew)",
+			otherCluster, h.NodeID, h.ClusterID, n.identity.NodeID, mine)
+	case h.NodeID == n.identity.NodeID:
+		return fmt.Errorf("%stwo running nodes call themselves %q, one of them at %s: give each its own --id (and --dir)", duplicateID, h.NodeID, n.advertised())
+	case n.peers.aliveElsewhere(h):
+		return fmt.Errorf("%sanother running node calls itself %q: give each its own --id (and --dir)", duplicateID, h.NodeID)
+	}
+	return nil
+}
+
+// hello is what this node says of itself to the node called to ("" when unknown).
+func (n *Node) hello(to string) hello {
+	leader, _ := n.route.get()
+	return hello{
+		NodeID: n.identity.NodeID, ClusterID: n.clusterID(), Boot: n.boot, Bus: n.advertised(),
+		Client: n.config.Client, Leader: n.peers.address(leader), To: to,
+	}
+}
+
+// dialLink connects to a node and exchanges hellos. A *refusal is the other's verdict.
+func (n *Node) dialLink(address, to string, timeout time.Duration) (*link, error) {
+	conn, err := n.config.Dial(address, timeout)
+	if err != nil {
+		return nil, err
+	}
+	conn.SetDeadline(time.Now().Add(max(timeout, 100*time.Millisecond)))
+	if err := writeHello(conn, linkConn, n.hello(to)); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	theirs, err := readHello(conn)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	conn.SetDeadline(time.Time{})
+	if theirs.Refusal != "" {
+		conn.Close()
+		return nil, &refusal{theirs.Refusal}
+	}
+	return newLink(conn, theirs), nil
+}
+
+// isFatal reports whether a refusal says that this node is set up wrongly.
+func isFatal(err error) bool {
+	var r *refusal
+	return errors.As(err, &r) && (strings.HasPrefix(r.text, otherCluster) || strings.HasPrefix(r.text, duplicateID))
+}
+
+// stream is the bus seen as the raft.StreamLayer of raft's transport.
+type stream struct {
+	*bus
+	address busAddr
+}
+
+// busAddr is where the others dial this node.
+type busAddr string
+
+func (busAddr) Network() string  { return "tcp" }
+func (a busAddr) String() string { return string(a) }
+
+func (s stream) Accept() (net.Conn, error) {
+	select {
+	case conn := <-s.raft:
+		return conn, nil
+	case <-s.n.closing:
+		return nil, net.ErrClosed
+	}
+}
+
+func (s stream) Addr() net.Addr { return s.address }
+
+// Close is called by raft's transport; the bus itself ends with the node.
+func (s stream) Close() error { return nil }
+
+func (s stream) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	target := string(address)
+	if target == string(s.address) {
+		target = s.listener.Addr().String() // this node itself: see campaign
+	}
+	conn, err := s.n.config.Dial(target, timeout)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeHello(conn, raftConn, s.n.hello("")); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}

@@ -1,0 +1,62 @@
+package cluster
+
+import (
+	"io"
+
+	"github.com/hashicorp/raft"
+
+	"holdfast/fsm"
+)
+
+// stateMachine is the node's fsm.Machine seen as a raft.FSM.
+type stateMachine struct{ n *Node }
+
+// Apply returns the results ([]fsm.Result) on the leader, which forwards some of them
+// to the nodes they are for.
+func (s stateMachine) Apply(l *raft.Log) any { return s.n.apply(l) }
+
+func (s stateMachine) Snapshot() (raft.FSMSnapshot, error) {
+	s.n.applyMu.Lock()
+	defer s.n.applyMu.Unlock()
+	return frozen{s.n.machine.Snapshot()}, nil
+}
+
+func (s stateMachine) Restore(r io.ReadCloser) error {
+	defer r.Close()
+	s.n.applyMu.Lock()
+	defer s.n.applyMu.Unlock()
+	if err := s.n.machine.Restore(r); err != nil {
+		return err
+	}
+	s.n.progress.advance(s.n.machine)
+	return nil
+}
+
+// frozen is a fsm.Snapshot seen as a raft.FSMSnapshot.
+type frozen struct{ *fsm.Snapshot }
+
+func (f frozen) Persist(sink raft.SnapshotSink) error {
+	if _, err := f.WriteTo(sink); err != nil {
+		sink.Cancel()
+		return err
+	}
+	return sink.Close()
+}
+
+// apply is called by raft for each entry in the order of the log.
+func (n *Node) apply(l *raft.Log) any {
+	n.applyMu.Lock()
+	results := n.machine.Apply(l.Index, l.Data)
+	n.outbox.applied(results)
+	var forward []fsm.Result
+	if n.route.leading() {
+		forward = append(forward, results...)
+	}
+	n.applyMu.Unlock()
+
+	n.appliedTerm.Store(l.Term)
+	n.appliedBytes.Add(int64(len(l.Data)))
+	n.progress.advance(n.machine)
+	n.reaper.schedule()
+	return forward
+}

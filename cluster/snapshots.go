@@ -1,0 +1,106 @@
+package cluster
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// snapshots has raft take one whenever enough has been written to the log, so that
+// neither the log nor the time of a restart grows without end.
+type snapshots struct {
+	n *Node
+
+	saveMu sync.Mutex // one at a time
+
+	mu      sync.Mutex
+	saving  bool
+	last    time.Time // of the newest snapshot
+	index   uint64    // the last entry in it
+	size    int64     // bytes
+	since   int64     // Node.appliedBytes when it was taken
+	lastErr error     // of the last try
+}
+
+const snapshotInterval = 200 * time.Millisecond
+
+func (s *snapshots) run() {
+	ticker := time.NewTicker(snapshotInterval)
+	defer ticker.Stop()
+	wait := time.Duration(0)
+	for {
+		select {
+		case <-ticker.C:
+		case <-s.n.closing:
+			return
+		}
+		if wait -= snapshotInterval; wait > 0 || !s.due() {
+			continue
+		}
+		start := time.Now()
+		if err := s.save(); err != nil {
+			s.n.log.Error("snapshot", "error", err)
+			wait = 10 * time.Second // a full disk does not get better by trying
+			continue
+		}
+		s.mu.Lock()
+		s.n.log.Info("snapshot taken", "index", s.index, "bytes", s.size, "duration", time.Since(start))
+		s.mu.Unlock()
+	}
+}
+
+func (s *snapshots) due() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.n.appliedBytes.Load()-s.since >= max(s.n.config.SnapshotBytes, s.size)
+}
+
+// save takes a snapshot and returns when it is on disk.
+func (s *snapshots) save() error {
+	r := s.n.raft()
+	if r == nil {
+		return ErrNotFormed
+	}
+	s.saveMu.Lock()
+	defer s.saveMu.Unlock()
+	applied := s.n.appliedBytes.Load()
+	s.mu.Lock()
+	s.saving = true
+	s.mu.Unlock()
+
+	err := r.Snapshot().Error()
+	if errors.Is(err, raft.ErrNothingNewToSnapshot) {
+		err = nil
+	}
+	s.mu.Lock()
+	s.saving, s.lastErr = false, err
+	if err == nil {
+		s.since, s.last = applied, time.Now()
+	}
+	s.mu.Unlock()
+	s.load()
+	return err
+}
+
+// load looks up the newest snapshot on disk.
+func (s *snapshots) load() {
+	list, err := s.n.storage.snapshots.List()
+	if err != nil || len(list) == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.index, s.size = list[0].Index, list[0].Size
+	if s.last.IsZero() {
+		// The id is term-index-milliseconds.
+		if parts := strings.Split(list[0].ID, "-"); len(parts) == 3 {
+			if ms, err := strconv.ParseInt(parts[2], 10, 64); err == nil {
+				s.last = time.UnixMilli(ms)
+			}
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package cluster
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/hashicorp/raft"
+	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
+	wal "github.com/hashicorp/raft-wal"
+)
+
+const (
+	raftDir = "raft"
+
+	// walSegmentBytes is the size of the log's files. Each is reserved when it is
+	// begun, so a large one would show as a stall.
+	walSegmentBytes = 16 << 20
+
+	// maxRequestBytes bounds a group of requests: raft-wal holds entries of up to
+	// 64 MiB, and a group must leave room beside it.
+	maxRequestBytes = 48 << 20
+)
+
+// storage is what raft keeps on disk: term and vote in Bolt, the log in a WAL or in
+// Bolt, and snapshots in files. All of it is fsynced before raft goes on.
+type storage struct {
+	stable    *raftboltdb.BoltStore
+	log       raft.LogStore
+	snapshots *raft.FileSnapshotStore
+	closers   []io.Closer
+}
+
+// The key under which the stable store repeats the cluster's id: a directory in which
+// the stable store has been lost or exchanged must not vote.
+var clusterKey = []byte("holdfast-cluster")
+
+func openStorage(c *Config, clusterID string, fresh bool) (s *storage, err error) {
+	s = &storage{}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	dir := filepath.Join(c.Dir, raftDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return s, err
+	}
+	stablePath := filepath.Join(dir, "stable.db")
+	if s.stable, err = raftboltdb.NewBoltStore(stablePath); err != nil {
+		return s, fmt.Errorf("open %s: %w", stablePath, err)
+	}
+	s.closers = append(s.closers, s.stable)
+	if err := s.checkCluster(stablePath, clusterID, fresh); err != nil {
+		return s, err
+	}
+
+	switch c.LogStore {
+	case "wal":
+		err = s.openWAL(filepath.Join(dir, "wal"), c)
+	case "bolt":
+		err = s.openBoltLog(filepath.Join(dir, "log.db"))
+	}
+	if err != nil {
+		return s, err
+	}
+
+	if s.snapshots, err = raft.NewFileSnapshotStoreWithLogger(dir, c.SnapshotRetain, raftLogger(c.Logger)); err != nil {
+		return s, err
+	}
+	return s, s.checkJoint(dir)
+}
+
+func (s *storage) checkCluster(path, clusterID string, fresh bool) error {
+	stored, err := s.stable.Get(clusterKey)
+	switch {
+	case err == nil && bytes.Equal(stored, []byte(clusterID)):
+		return nil
+	case err == nil:
+		return fmt.Errorf("%s belongs to cluster %s, %s to cluster %s: the directory is put together from two nodes; empty it and let the node join anew", path, stored, identityFile, clusterID)
+	case !errors.Is(err, raftboltdb.ErrKeyNotFound):
+		return fmt.Errorf("read %s: %w", path, err)
+	case !fresh:
+		return fmt.Errorf("%s has lost its content: the node has forgotten its vote; empty the directory and let the node join anew", path)
+	}
+	return s.stable.Set(clusterKey, []byte(clusterID))
+}
+
+func (s *storage) openWAL(dir string, c *Config) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	log, err := wal.Open(dir, wal.WithSegmentSize(walSegmentBytes), wal.WithLogger(raftLogger(c.Logger)))
+	if err != nil {
+		return fmt.Errorf("open the log in %s: %w", dir, err)
+	}
+	s.log = log
+	s.closers = append(s.closers, log)
+	return nil
+}
+
+func (s *storage) openBoltLog(path string) error {
+	log, err := raftboltdb.NewBoltStore(path)
+	if err != nil {
+		return fmt.Errorf("open the log %s: %w", path, err)
+	}
+	s.log = log
+	s.closers = append(s.closers, log)
+	return nil
+}
+
+// checkJoint refuses a directory in which entries are missing between the newest
+// snapshot and the log: starting on it would silently serve shorter data.
+func (s *storage) checkJoint(dir string) error {
+	first, err := s.log.FirstIndex()
+	if err != nil {
+		return fmt.Errorf("read the log in %s: %w", dir, err)
+	}
+	snapshots, err := s.snapshots.List()
+	if err != nil {
+		return fmt.Errorf("list snapshots in %s: %w", dir, err)
+	}
+	var covered uint64
+	if len(snapshots) > 0 {
+		covered = snapshots[0].Index
+	}
+	if first > covered+1 {
+		return fmt.Errorf("%s: entries %d to %d are missing between the newest snapshot and the log: restore the snapshot from a copy, or empty the directory and let the node join anew", dir, covered+1, first-1)
+	}
+	return nil
+}
+
+// Close closes the files in the reverse order of opening.
+func (s *storage) Close() error {
+	var first error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		if err := s.closers[i].Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	s.closers = nil
+	return first
+}
