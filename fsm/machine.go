@@ -1,17 +1,48 @@
 package fsm
 
-import "io"
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+)
 
 // Databases is how many databases SELECT may choose from.
 const Databases = 16
 
+// reapBudget is how many keys an entry reaps at most, so that a million keys with one
+// deadline do not hold up everything else. Those that are left are gone all the same:
+// no command sees a key whose deadline is not after the clock.
+const reapBudget = 2048
+
 // Machine is the keyspace as a function of the log: entries go in, replies come out,
 // and every node that applied the same entries has the same state. Apply, Restore and
 // Snapshot are for one goroutine at a time; everything else is safe beside them.
-type Machine struct{}
+type Machine struct {
+	mu sync.RWMutex
+
+	// The state.
+	dbs      [Databases]*database
+	index    uint64
+	clock    Millis
+	formed   string
+	settings settings
+	once     *once
+
+	epoch   uint32 // raised by every snapshot
+	expired uint64
+	results []Result
+	scratch scratch
+}
 
 // New returns an empty machine.
-func New() *Machine { panic("skeleton") }
+func New() *Machine {
+	m := &Machine{once: &once{}}
+	for i := range m.dbs {
+		m.dbs[i] = newDatabase()
+	}
+	return m
+}
 
 // Result is the reply to one request of an entry.
 type Result struct {
@@ -20,11 +51,146 @@ type Result struct {
 	Reply       Reply  // nil when the request was answered before and its reply was dropped
 }
 
+// errReplaced answers a request of an incarnation that is not registered any more.
+var errReplaced = NewError("UNCERTAIN", "the node that took the command was restarted or replaced meanwhile; it was not applied again")
+
 // Apply applies the entry at a log index and returns the results in the order of the
 // entry's requests; the slice is valid until the next Apply. It keeps nothing of data.
 // It panics on an entry it cannot decode: to skip it would leave this node silently
 // different from the others.
-func (m *Machine) Apply(index uint64, data []byte) []Result { panic("skeleton") }
+func (m *Machine) Apply(index uint64, data []byte) []Result {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if index <= m.index {
+		panic(fmt.Sprintf("fsm: entry %d after entry %d", index, m.index))
+	}
+	d := decoder{buf: data}
+	if version := d.byte(); version != entryVersion {
+		panic(fmt.Sprintf("fsm: entry %d has version %d, this program knows %d", index, version, entryVersion))
+	}
+	kind, at := d.byte(), Millis(d.uint())
+	m.index = index
+	m.clock = max(m.clock, at)
+	m.reap()
+
+	clear(m.results)
+	m.results = m.results[:0]
+	switch kind {
+	case requestsEntry:
+		m.applyRequests(&d)
+	case registrationEntry:
+		nodeID, nonce, prev := string(d.bytes()), d.uint(), d.uint()
+		if !d.failed {
+			m.once.register(index, nodeID, nonce, prev)
+		}
+	case departureEntry:
+		m.once.drop(string(d.bytes()))
+	case formedEntry:
+		m.formed = string(d.bytes())
+	default:
+		panic(fmt.Sprintf("fsm: entry %d is of unknown kind %d", index, kind))
+	}
+	if d.failed || d.at != len(data) {
+		panic(fmt.Sprintf("fsm: entry %d of %d bytes is malformed at offset %d", index, len(data), d.at))
+	}
+	return m.results
+}
+
+func (m *Machine) applyRequests(d *decoder) {
+	var seed uint64
+	for _, b := range d.take(8) {
+		seed = seed<<8 | uint64(b)
+	}
+	tx := Tx{m: m, now: m.clock, rand: Rand{seed}}
+	for range d.count() {
+		id, lowWater, count := d.uint(), d.uint(), d.uint()
+		requests := decoder{buf: d.bytes()}
+		if d.failed {
+			return
+		}
+		inc := m.once.byID(id)
+		if inc != nil {
+			inc.raise(lowWater)
+		}
+		for range count {
+			seq, request := requests.request(&m.scratch)
+			if requests.failed {
+				d.failed = true
+				return
+			}
+			m.results = append(m.results, Result{id, seq, m.applyOnce(&tx, inc, seq, request)})
+		}
+		if requests.at != len(requests.buf) {
+			d.failed = true
+			return
+		}
+	}
+}
+
+func (m *Machine) applyOnce(tx *Tx, inc *incarnation, seq uint64, request Request) Reply {
+	if inc == nil {
+		return ErrorReply(errReplaced)
+	}
+	if reply, answered := inc.answered(seq); answered {
+		return reply
+	}
+	var reply Reply
+	if request.Multi {
+		var b Builder
+		b.Array(len(request.Calls))
+		for _, call := range request.Calls {
+			b.Append(tx.run(call))
+		}
+		reply = b.Reply()
+	} else {
+		reply = tx.run(request.Calls[0])
+	}
+	inc.keep(seq, reply)
+	return reply
+}
+
+// run runs one command.
+func (tx *Tx) run(call Call) Reply {
+	cmd, err := Lookup(call.Args)
+	switch {
+	case err != nil:
+	case !cmd.Accepts(len(call.Args)):
+		err = ErrArity(cmd.FullName())
+	case tx.asking && cmd.Flags&Write != 0:
+		err = NewError("ERR", "write command in a read")
+	default:
+		tx.db = int(call.DB)
+		var reply Reply
+		if reply, err = cmd.Run(tx, call.Args); err == nil {
+			return reply
+		}
+	}
+	return ErrorReply(err)
+}
+
+// reap deletes keys whose deadline is not after the clock.
+func (m *Machine) reap() {
+	for range reapBudget {
+		db, ok := m.nextDead()
+		if !ok {
+			return
+		}
+		t, _ := m.dbs[db].next()
+		m.dbs[db].delete(t.hash, []byte(t.object.key), m.epoch)
+		m.expired++
+	}
+}
+
+// nextDead returns the database of the key to be reaped next.
+func (m *Machine) nextDead() (db int, ok bool) {
+	earliest := m.clock + 1
+	for i, d := range m.dbs {
+		if t, has := d.next(); has && t.object.deadline < earliest {
+			db, ok, earliest = i, true, t.object.deadline
+		}
+	}
+	return db, ok
+}
 
 // Read runs read-only calls on the state as it is. now is the moment for which they
 // are asked (the leader's clock, or the node's own under READONLY) and seed the dice
@@ -32,20 +198,46 @@ func (m *Machine) Apply(index uint64, data []byte) []Result { panic("skeleton") 
 // passed at now but not yet by the log: the reads must be asked again once Clock() has
 // reached due.
 func (m *Machine) Read(now Millis, seed uint64, calls []Call) (replies []Reply, due Millis) {
-	panic("skeleton")
+	replies = make([]Reply, len(calls))
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	tx := Tx{m: m, now: max(now, m.clock), rand: Rand{seed}, asking: true}
+	for i, call := range calls {
+		replies[i] = tx.run(call)
+	}
+	return replies, tx.due
 }
 
 // Index is the index of the last entry applied.
-func (m *Machine) Index() uint64 { panic("skeleton") }
+func (m *Machine) Index() uint64 { m.mu.RLock(); defer m.mu.RUnlock(); return m.index }
 
 // Clock is the stamp of the last entry applied. It never goes back.
-func (m *Machine) Clock() Millis { panic("skeleton") }
+func (m *Machine) Clock() Millis { m.mu.RLock(); defer m.mu.RUnlock(); return m.clock }
+
+// Formed returns the id given by AppendFormed, "" before.
+func (m *Machine) Formed() string { m.mu.RLock(); defer m.mu.RUnlock(); return m.formed }
 
 // NextDeadline is the earliest deadline in the keyspace, false without any.
-func (m *Machine) NextDeadline() (Millis, bool) { panic("skeleton") }
+func (m *Machine) NextDeadline() (deadline Millis, ok bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, d := range m.dbs {
+		if t, has := d.next(); has && (!ok || t.object.deadline < deadline) {
+			deadline, ok = t.object.deadline, true
+		}
+	}
+	return deadline, ok
+}
 
 // Setting is a replicated setting, false where it was never set.
-func (m *Machine) Setting(name string) (string, bool) { panic("skeleton") }
+func (m *Machine) Setting(name string) (string, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if i, found := m.settings.find(strings.ToLower(name)); found {
+		return m.settings[i].value, true
+	}
+	return "", false
+}
 
 // Registration is what the machine knows of a node's present incarnation.
 type Registration struct {
@@ -54,67 +246,43 @@ type Registration struct {
 }
 
 // Registered returns the present incarnation of a node, false if it has none.
-func (m *Machine) Registered(nodeID string) (Registration, bool) { panic("skeleton") }
+func (m *Machine) Registered(nodeID string) (Registration, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if inc := m.once.byNode(nodeID); inc != nil {
+		return Registration{inc.id, inc.nonce}, true
+	}
+	return Registration{}, false
+}
 
 // Keys counts the keys of a database, and those of them that have a deadline.
-func (m *Machine) Keys(db int) (keys, expires int) { panic("skeleton") }
+func (m *Machine) Keys(db int) (keys, expires int) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.dbs[db].keys.keys, m.dbs[db].keys.expires
+}
 
 // Expired counts the keys reaped since this process started.
-func (m *Machine) Expired() uint64 { panic("skeleton") }
+func (m *Machine) Expired() uint64 { m.mu.RLock(); defer m.mu.RUnlock(); return m.expired }
 
 // Snapshot freezes the state for WriteTo and Digest, in time independent of the size
 // of the values. Entries may be applied meanwhile.
-func (m *Machine) Snapshot() *Snapshot { panic("skeleton") }
-
-// Restore replaces the state with what WriteTo, or Redis, wrote. On an error the
-// machine is as it was.
-func (m *Machine) Restore(r io.Reader) error { panic("skeleton") }
-
-// Snapshot is the state after some entry.
-type Snapshot struct{}
-
-// WriteTo writes the snapshot as an RDB file that redis-server 7.0 loads.
-// Its bytes are a function of the state alone.
-func (s *Snapshot) WriteTo(w io.Writer) (int64, error) { panic("skeleton") }
-
-// Digest is 40 hexadecimal digits that depend on every key, value and deadline.
-func (s *Snapshot) Digest() string { panic("skeleton") }
-
-// Index is the index of the last entry in the snapshot.
-func (s *Snapshot) Index() uint64 { panic("skeleton") }
-
-// Release ends the use of the snapshot.
-func (s *Snapshot) Release() { panic("skeleton") }
-
-// AppendRequest encodes a request under its number onto buf: what a node keeps in
-// its outbox, sends to the leader and the leader packs into an entry.
-func AppendRequest(buf []byte, seq uint64, r Request) []byte { panic("skeleton") }
-
-// Section is the part of an entry that came in at one node.
-type Section struct {
-	Incarnation uint64
-	LowWater    uint64 // every request of the incarnation up to here has been answered
-	Count       int    // requests in Requests
-	Requests    []byte // made by AppendRequest
+func (m *Machine) Snapshot() *Snapshot {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := &Snapshot{index: m.index, clock: m.clock, formed: m.formed, settings: slices.Clone(m.settings), once: m.once.clone()}
+	for i, d := range m.dbs {
+		s.dbs[i] = d.keys.frozen()
+	}
+	m.epoch++
+	return s
 }
 
-// AppendEntry encodes an entry of requests: at is the leader's clock, seed its dice.
-func AppendEntry(buf []byte, at Millis, seed uint64, sections []Section) []byte { panic("skeleton") }
-
-// AppendRegistration encodes an entry that registers a node's incarnation. It takes
-// effect only while the node's present incarnation is prev (0: none), so that an old
-// one that arrives late cannot undo a newer one; an entry whose nonce is already
-// registered is accepted and changes nothing.
-func AppendRegistration(buf []byte, at Millis, nodeID string, nonce, prev uint64) []byte {
-	panic("skeleton")
+// become takes over a state that was read from a file.
+func (m *Machine) become(s *state) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dbs, m.index, m.clock = s.dbs, s.index, s.clock
+	m.formed, m.settings, m.once = s.formed, s.settings, s.once
+	m.epoch++
 }
-
-// AppendDeparture encodes an entry that drops the incarnation of a node that left.
-func AppendDeparture(buf []byte, at Millis, nodeID string) []byte { panic("skeleton") }
-
-// AppendFormed encodes the entry that ends the formation of a cluster: from here on
-// it accepts requests of clients, whatever becomes of its members.
-func AppendFormed(buf []byte, at Millis, clusterID string) []byte { panic("skeleton") }
-
-// Formed returns the id given by AppendFormed, "" before.
-func (m *Machine) Formed() string { panic("skeleton") }

@@ -1,5 +1,7 @@
 package fsm
 
+import "strings"
+
 // Command is one row of the command table. Dispatch, arity checks, key routing,
 // COMMAND, ACL categories and docs/commands.md are all derived from it.
 type Command struct {
@@ -13,10 +15,29 @@ type Command struct {
 	Syntax  string  // the arguments as the Redis command page writes them: "key value [NX | XX] [GET]"
 	Cost    string  // the complexity, as the Redis command page gives it: "O(1)"
 
+	// Container is the name of the command that a subcommand belongs to; index sets it.
+	Container string
+
 	// Subcommands makes the row a container, such as OBJECT. Its own Run is not called.
 	Subcommands []Command
 
 	Run Handler // nil in a container and in what a connection answers itself
+}
+
+// Accepts reports whether a command line may have n words, the name included.
+func (c *Command) Accepts(n int) bool {
+	if c.Arity < 0 {
+		return n >= -c.Arity
+	}
+	return n == c.Arity
+}
+
+// FullName is the name as errors and COMMAND spell it: "get", "object|encoding".
+func (c *Command) FullName() string {
+	if c.Container != "" {
+		return strings.ToLower(c.Container + "|" + c.Name)
+	}
+	return strings.ToLower(c.Name)
 }
 
 // Handler runs one command inside tx. args[0] is the command name (args[1] that of

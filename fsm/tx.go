@@ -1,25 +1,24 @@
 package fsm
 
+import "strings"
+
 // Tx is what a command sees of the machine: the keyspace, and what it would otherwise
 // have to ask the node it runs on.
 type Tx struct {
-	// db is the database the command is for.
-	db int
+	m      *Machine
+	db     int // the database the command is for
+	now    Millis
+	rand   Rand
+	asking bool   // a read: now may be ahead of the machine's clock
+	due    Millis // the latest deadline met that has passed at now, but not by the log
 }
 
 // Now is the moment the command runs at: the entry's stamp, or for a read the
 // leader's clock when it was asked.
-func (tx *Tx) Now() Millis { panic("skeleton") }
+func (tx *Tx) Now() Millis { return tx.now }
 
 // Rand is the entry's dice.
-func (tx *Tx) Rand() *Rand { panic("skeleton") }
-
-// Rand is a small generator written out here, so that a replay under the next Go
-// release throws the same dice.
-type Rand struct{ state uint64 }
-
-func (r *Rand) Uint64() uint64 { panic("skeleton") }
-func (r *Rand) IntN(n int) int { panic("skeleton") } // uniform in [0, n)
+func (tx *Tx) Rand() *Rand { return &tx.rand }
 
 // value is what a key holds.
 type value interface {
@@ -33,62 +32,158 @@ type object struct {
 	value    value
 	deadline Millis // 0 means never
 	epoch    uint32 // Invariant: a snapshot may hold the object iff epoch < the machine's.
-	heapPos  int32
+	heapPos  int32  // where it is in deadlines, if it has one
 }
 
-// str is a string value.
-type str struct{ b []byte }
+// str is a string value. Bytes that a clone shares are not written to: cap is what
+// this one may grow into.
+type str struct {
+	b      []byte
+	shared bool // b is another's as well: copy before changing it in place
+}
 
 func (s *str) kind() string { return "string" }
-func (s *str) clone() value { panic("skeleton") }
+
+func (s *str) clone() value {
+	return &str{b: s.b[:len(s.b):len(s.b)], shared: true}
+}
+
+// own makes the bytes this value's alone, to be changed in place.
+func (s *str) own() {
+	if s.shared {
+		s.b, s.shared = append([]byte(nil), s.b...), false
+	}
+}
 
 // get returns the value at key, ok false where there is none, ErrWrongType where it
 // is not a T. It must not be changed.
-func get[T value](tx *Tx, key []byte) (v T, ok bool, err error) { panic("skeleton") }
+func get[T value](tx *Tx, key []byte) (v T, ok bool, err error) {
+	o := tx.lookup(key)
+	if o == nil {
+		return v, false, nil
+	}
+	if v, ok = o.value.(T); !ok {
+		return v, false, ErrWrongType
+	}
+	return v, true, nil
+}
 
 // edit is get for a value that the caller goes on to change in place: it is never
 // shared with a snapshot.
-func edit[T value](tx *Tx, key []byte) (v T, ok bool, err error) { panic("skeleton") }
+func edit[T value](tx *Tx, key []byte) (v T, ok bool, err error) {
+	if v, ok, err = get[T](tx, key); !ok {
+		return v, ok, err
+	}
+	hash := hashOf(key)
+	db := tx.m.dbs[tx.db]
+	o := db.own(hash, db.keys.get(hash, key), tx.m.epoch)
+	return o.value.(T), true, nil
+}
 
 // lookup returns the object at a key of the command's database that has not expired,
 // or nil. It must not be changed.
-func (tx *Tx) lookup(key []byte) *object { panic("skeleton") }
+func (tx *Tx) lookup(key []byte) *object { return tx.lookupIn(tx.db, key) }
 
 // lookupIn is lookup in another database.
-func (tx *Tx) lookupIn(db int, key []byte) *object { panic("skeleton") }
+func (tx *Tx) lookupIn(db int, key []byte) *object {
+	o := tx.m.dbs[db].keys.get(hashOf(key), key)
+	if o == nil || !tx.alive(o) {
+		return nil
+	}
+	return o
+}
+
+// alive reports whether an object has not expired. A read that meets a deadline which
+// only the leader's clock has reached must wait for the log: see Machine.Read.
+func (tx *Tx) alive(o *object) bool {
+	switch {
+	case o.deadline == 0 || o.deadline > tx.now:
+		return true
+	case tx.asking && o.deadline > tx.m.clock:
+		tx.due = max(tx.due, o.deadline)
+	}
+	return false
+}
 
 // put stores a value under key, replacing whatever was there; deadline 0 means never.
 // A deadline that is not after Now deletes the key instead. The key is copied, v is
 // owned by the keyspace from here on.
-func (tx *Tx) put(key []byte, v value, deadline Millis) { panic("skeleton") }
+func (tx *Tx) put(key []byte, v value, deadline Millis) { tx.putIn(tx.db, key, v, deadline) }
 
 // putIn is put in another database.
-func (tx *Tx) putIn(db int, key []byte, v value, deadline Millis) { panic("skeleton") }
+func (tx *Tx) putIn(db int, key []byte, v value, deadline Millis) {
+	d, hash := tx.m.dbs[db], hashOf(key)
+	if deadline != 0 && deadline <= tx.now {
+		d.delete(hash, key, tx.m.epoch)
+		return
+	}
+	d.put(hash, &object{key: string(key), value: v, deadline: deadline, epoch: tx.m.epoch}, tx.m.epoch)
+}
 
 // del deletes a key and reports whether it was there.
-func (tx *Tx) del(key []byte) bool { panic("skeleton") }
+func (tx *Tx) del(key []byte) bool {
+	there := tx.lookup(key) != nil
+	tx.m.dbs[tx.db].delete(hashOf(key), key, tx.m.epoch)
+	return there
+}
 
 // expire sets the deadline of a key that exists; 0 removes it. A deadline that is not
 // after Now deletes the key.
-func (tx *Tx) expire(key []byte, deadline Millis) { panic("skeleton") }
+func (tx *Tx) expire(key []byte, deadline Millis) {
+	o := tx.lookup(key)
+	if o == nil {
+		return
+	}
+	d, hash := tx.m.dbs[tx.db], hashOf(key)
+	if deadline != 0 && deadline <= tx.now {
+		d.delete(hash, key, tx.m.epoch)
+		return
+	}
+	d.setDeadline(hash, o, deadline, tx.m.epoch)
+}
 
-// size counts the keys of the database.
-func (tx *Tx) size() int { panic("skeleton") }
+// size counts the keys of the database, those included that are about to be reaped.
+func (tx *Tx) size() int { return tx.m.dbs[tx.db].keys.keys }
 
 // random returns a key chosen by Rand, nil where there is none.
-func (tx *Tx) random() *object { panic("skeleton") }
+func (tx *Tx) random() *object {
+	return tx.m.dbs[tx.db].keys.random(&tx.rand, tx.alive)
+}
+
+// cursorBits is how much of a hash a cursor holds: clients that read it as a float64
+// must not lose any of it.
+const cursorBits = 48
 
 // scan visits keys in the order of their hashes from cursor on (0: the beginning)
 // until at least count were visited, and returns the cursor to go on from, 0 at the
 // end. Cursors are below 1<<48, the same on every node, and every key that is there
 // from the first call to the last is visited.
-func (tx *Tx) scan(cursor uint64, count int, visit func(*object)) (next uint64) { panic("skeleton") }
+func (tx *Tx) scan(cursor uint64, count int, visit func(*object)) (next uint64) {
+	if cursor >= 1<<cursorBits {
+		return 0
+	}
+	visited, last := 0, uint64(0)
+	tx.m.dbs[tx.db].keys.walk(cursor<<(64-cursorBits), func(hash uint64, o *object) bool {
+		position := hash >> (64 - cursorBits)
+		if visited >= count && position != last {
+			next = position
+			return false
+		}
+		if tx.alive(o) {
+			visit(o)
+		}
+		visited++
+		last = position
+		return true
+	})
+	return next
+}
 
 // flush empties a database.
-func (tx *Tx) flush(db int) { panic("skeleton") }
+func (tx *Tx) flush(db int) { tx.m.dbs[db] = newDatabase() }
 
 // swap exchanges two databases.
-func (tx *Tx) swap(a, b int) { panic("skeleton") }
+func (tx *Tx) swap(a, b int) { tx.m.dbs[a], tx.m.dbs[b] = tx.m.dbs[b], tx.m.dbs[a] }
 
 // set stores a replicated setting.
-func (tx *Tx) set(name, value string) { panic("skeleton") }
+func (tx *Tx) set(name, value string) { tx.m.settings.set(strings.ToLower(name), value) }

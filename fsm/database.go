@@ -1,0 +1,65 @@
+package fsm
+
+// database is the keys that one SELECT leads to.
+type database struct {
+	keys      *keyspace
+	deadlines deadlines
+}
+
+func newDatabase() *database { return &database{keys: newKeyspace()} }
+
+// put stores a new object, owned by the database, in the place of whatever was there.
+func (d *database) put(hash uint64, o *object, epoch uint32) {
+	if old := d.keys.put(hash, o, epoch); old != nil && old.deadline != 0 {
+		d.deadlines.remove(old)
+	}
+	if o.deadline != 0 {
+		d.deadlines.add(hash, o)
+	}
+}
+
+func (d *database) delete(hash uint64, key []byte, epoch uint32) bool {
+	old := d.keys.delete(hash, key, epoch)
+	if old != nil && old.deadline != 0 {
+		d.deadlines.remove(old)
+	}
+	return old != nil
+}
+
+// own returns an object of the database in a form that no snapshot holds.
+func (d *database) own(hash uint64, o *object, epoch uint32) *object {
+	if o.epoch == epoch {
+		return o
+	}
+	mine := &object{key: o.key, value: o.value.clone(), deadline: o.deadline, epoch: epoch}
+	d.keys.put(hash, mine, epoch)
+	if o.deadline != 0 {
+		d.deadlines.replace(o, mine)
+	}
+	return mine
+}
+
+// setDeadline changes when an object of the database dies; 0 means never.
+func (d *database) setDeadline(hash uint64, o *object, deadline Millis, epoch uint32) {
+	if o.deadline == deadline {
+		return
+	}
+	o = d.own(hash, o, epoch)
+	if o.deadline != 0 {
+		d.deadlines.remove(o)
+		d.keys.expires--
+	}
+	o.deadline = deadline
+	if deadline != 0 {
+		d.deadlines.add(hash, o)
+		d.keys.expires++
+	}
+}
+
+// next is the object that dies first.
+func (d *database) next() (timed, bool) {
+	if len(d.deadlines.heap) == 0 {
+		return timed{}, false
+	}
+	return d.deadlines.heap[0], true
+}

@@ -1,0 +1,46 @@
+package fsm
+
+import (
+	"crypto/sha1"
+	"encoding/binary"
+	"encoding/hex"
+	"strings"
+)
+
+// Snapshot is the state after some entry. Nobody changes it any more: see keyspace.
+type Snapshot struct {
+	dbs      [Databases]*keyspace
+	index    uint64
+	clock    Millis
+	formed   string
+	settings settings
+	once     *once
+}
+
+// Index is the index of the last entry in the snapshot.
+func (s *Snapshot) Index() uint64 { return s.index }
+
+// Release ends the use of the snapshot.
+func (s *Snapshot) Release() { s.dbs, s.once = [Databases]*keyspace{}, nil }
+
+// Digest is 40 hexadecimal digits that depend on every key, value and deadline, and
+// zeros for an empty keyspace.
+func (s *Snapshot) Digest() string {
+	hash, empty := sha1.New(), true
+	var e encoder
+	for db, keys := range s.dbs {
+		keys.walk(0, func(_ uint64, o *object) bool {
+			empty = false
+			e.buf = append(e.buf[:0], byte(db), rdbTypeOf(o.value))
+			e.buf = binary.BigEndian.AppendUint64(e.buf, uint64(o.deadline))
+			e.string(o.key)
+			e.buf = appendRDBValue(e.buf, o.value)
+			hash.Write(e.buf)
+			return true
+		})
+	}
+	if empty {
+		return strings.Repeat("0", 2*sha1.Size)
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+}
