@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	wal "github.com/hashicorp/raft-wal"
+	"github.com/hashicorp/raft-wal/segment"
 )
 
 const (
@@ -93,7 +94,10 @@ func (s *storage) openWAL(dir string, c *Config) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	log, err := wal.Open(dir, wal.WithSegmentSize(walSegmentBytes), wal.WithLogger(raftLogger(c.Logger)))
+	files := newWALFiles(filepath.Join(filepath.Dir(dir), "wal-spare"))
+	s.closers = append(s.closers, files)
+	log, err := wal.Open(dir, wal.WithSegmentSize(walSegmentBytes), wal.WithLogger(raftLogger(c.Logger)),
+		wal.WithSegmentFiler(segment.NewFiler(dir, files)))
 	if err != nil {
 		return fmt.Errorf("open the log in %s: %w", dir, err)
 	}

@@ -1,0 +1,423 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"holdfast/fsm"
+)
+
+// testCluster is a cluster of nodes in one process, each with its own directory, on
+// TCP ports of the loopback interface.
+type testCluster struct {
+	t     *testing.T
+	dir   string
+	bus   []string
+	nodes []*Node // nil while a node is down
+	alter func(*Config)
+}
+
+func newCluster(t *testing.T, size int, alter func(*Config)) *testCluster {
+	t.Helper()
+	c := &testCluster{t: t, dir: t.TempDir(), nodes: make([]*Node, size), alter: alter}
+	for range size {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.bus = append(c.bus, listener.Addr().String())
+		listener.Close()
+	}
+	for i := range c.nodes {
+		c.start(i)
+	}
+	t.Cleanup(func() {
+		for i := range c.nodes {
+			c.stop(i)
+		}
+	})
+	c.ready()
+	return c
+}
+
+func (c *testCluster) config(i int) Config {
+	config := DefaultConfig()
+	config.ID = fmt.Sprintf("n%d", i+1)
+	config.Dir = filepath.Join(c.dir, config.ID)
+	config.Bus = c.bus[i]
+	if len(c.bus) > 1 {
+		config.Join = c.bus
+		config.BootstrapExpect = len(c.bus)
+	}
+	config.Logger = slog.New(slog.NewTextHandler(testLog(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	if c.alter != nil {
+		c.alter(&config)
+	}
+	return config
+}
+
+// testLog is where nodes log: nowhere, unless HOLDFAST_TEST_LOG is set.
+func testLog() io.Writer {
+	if os.Getenv("HOLDFAST_TEST_LOG") != "" {
+		return os.Stderr
+	}
+	return io.Discard
+}
+
+func (c *testCluster) start(i int) {
+	c.t.Helper()
+	n, err := Open(context.Background(), c.config(i))
+	if err != nil {
+		c.t.Fatalf("open n%d: %v", i+1, err)
+	}
+	c.nodes[i] = n
+}
+
+func (c *testCluster) stop(i int) {
+	if c.nodes[i] != nil {
+		c.nodes[i].Close()
+		c.nodes[i] = nil
+	}
+}
+
+// ready waits until every running node is.
+func (c *testCluster) ready() {
+	c.t.Helper()
+	for i, n := range c.nodes {
+		if n == nil {
+			continue
+		}
+		c.eventually(func() error {
+			if err := n.Ready(); err != nil {
+				return fmt.Errorf("n%d: %w", i+1, err)
+			}
+			return nil
+		})
+	}
+}
+
+func (c *testCluster) eventually(f func() error) {
+	c.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		err := f()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			c.t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// leader returns the index of the node that leads.
+func (c *testCluster) leader() (leader int) {
+	c.t.Helper()
+	c.eventually(func() error {
+		for i, n := range c.nodes {
+			if n != nil && n.route.leading() {
+				leader = i
+				return nil
+			}
+		}
+		return fmt.Errorf("no leader")
+	})
+	return leader
+}
+
+func call(line string) fsm.Call {
+	var args [][]byte
+	for _, word := range strings.Fields(line) {
+		args = append(args, []byte(word))
+	}
+	return fsm.Call{Args: args}
+}
+
+func (c *testCluster) write(i int, line string) string {
+	c.t.Helper()
+	replies, err := c.nodes[i].Write(context.Background(), []fsm.Request{{Calls: []fsm.Call{call(line)}}})
+	if err != nil {
+		c.t.Fatalf("%s at n%d: %v", line, i+1, err)
+	}
+	return string(replies[0])
+}
+
+func (c *testCluster) read(i int, line string) string {
+	c.t.Helper()
+	replies, err := c.nodes[i].Read(context.Background(), []fsm.Call{call(line)})
+	if err != nil {
+		c.t.Fatalf("%s at n%d: %v", line, i+1, err)
+	}
+	return string(replies[0])
+}
+
+// same checks that all nodes have the same keyspace.
+func (c *testCluster) same() {
+	c.t.Helper()
+	digests := map[string][]string{}
+	for i, n := range c.nodes {
+		if n == nil {
+			continue
+		}
+		digest, err := n.Digest(context.Background())
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		digests[digest] = append(digests[digest], strconv.Itoa(i+1))
+	}
+	if len(digests) != 1 {
+		c.t.Fatalf("nodes differ: %v", digests)
+	}
+}
+
+func TestWriteAnywhereReadEverywhere(t *testing.T) {
+	for _, store := range []string{"wal", "bolt"} {
+		t.Run(store, func(t *testing.T) {
+			c := newCluster(t, 3, func(config *Config) { config.LogStore = store })
+			for round := range 100 {
+				value := fmt.Sprint(round)
+				if got := c.write(round%3, "SET k "+value); got != string(fsm.OK) {
+					t.Fatalf("SET: %q", got)
+				}
+				for i := range c.nodes {
+					if got := c.read(i, "GET k"); got != string(fsm.BulkString(value)) {
+						t.Fatalf("round %d: GET at n%d: %q", round, i+1, got)
+					}
+				}
+			}
+			c.same()
+		})
+	}
+}
+
+func TestOneNode(t *testing.T) {
+	c := newCluster(t, 1, nil)
+	c.write(0, "SET k v")
+	c.stop(0)
+	c.start(0)
+	c.ready()
+	if got := c.read(0, "GET k"); got != string(fsm.BulkString("v")) {
+		t.Fatalf("after a restart: %q", got)
+	}
+}
+
+// Counters are exact through changes of leader, although every request that was on
+// its way is sent again.
+func TestCountersThroughLeaderChanges(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	const clients, rounds = 8, 6
+	stop := make(chan struct{})
+	counts := make([]int, clients)
+	var wg sync.WaitGroup
+	for client := range clients {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			n := c.nodes[client%3]
+			line := call(fmt.Sprintf("INCR counter%d", client))
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				replies, err := n.Write(context.Background(), []fsm.Request{{Calls: []fsm.Call{line}}})
+				if err != nil {
+					t.Errorf("client %d: %v", client, err)
+					return
+				}
+				counts[client]++
+				if want := string(fsm.Int(int64(counts[client]))); string(replies[0]) != want {
+					t.Errorf("client %d: got %q, want %q", client, replies[0], want)
+					return
+				}
+			}
+		}()
+	}
+	for range rounds {
+		time.Sleep(100 * time.Millisecond)
+		if err := c.nodes[c.leader()].TransferLeadership(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	wg.Wait()
+	c.same()
+}
+
+func TestDeadlines(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	c.write(0, "SET short v PX 200")
+	c.write(0, "SET long v EX 1000")
+	time.Sleep(200 * time.Millisecond)
+	for i := range c.nodes {
+		if got := c.read(i, "GET short"); got != string(fsm.Nil) {
+			t.Errorf("n%d: GET short: %q", i+1, got)
+		}
+		if got := c.read(i, "GET long"); got != string(fsm.BulkString("v")) {
+			t.Errorf("n%d: GET long: %q", i+1, got)
+		}
+	}
+	c.eventually(func() error {
+		for i, n := range c.nodes {
+			if keys, _ := n.Keys(0); keys != 1 {
+				return fmt.Errorf("n%d has %d keys", i+1, keys)
+			}
+		}
+		return nil
+	})
+}
+
+func TestRestartFromSnapshotAndLog(t *testing.T) {
+	c := newCluster(t, 3, func(config *Config) { config.TrailingLogs = 10 })
+	for k := range 50 {
+		c.write(k%3, fmt.Sprintf("SET k%d v EX 1000", k))
+	}
+	for _, n := range c.nodes {
+		if err := n.Save(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.write(0, "SET after snapshot")
+	before := c.read(0, "PEXPIRETIME k7")
+	for i := range c.nodes {
+		c.stop(i)
+	}
+	for i := range c.nodes {
+		c.start(i)
+	}
+	c.ready()
+	c.same()
+	if got := c.read(1, "PEXPIRETIME k7"); got != before {
+		t.Errorf("deadline %q, was %q", got, before)
+	}
+	if got := c.read(2, "GET after"); got != string(fsm.BulkString("snapshot")) {
+		t.Errorf("GET after: %q", got)
+	}
+}
+
+func TestFollowerCatchesUpBySnapshot(t *testing.T) {
+	c := newCluster(t, 3, func(config *Config) { config.TrailingLogs = 1 })
+	away := (c.leader() + 1) % 3
+	c.stop(away)
+	here := c.leader()
+	for k := range 100 {
+		c.write(here, fmt.Sprintf("SET k%d v", k))
+	}
+	for _, n := range c.nodes {
+		if n != nil {
+			if err := n.Save(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	c.write(here, "SET k v")
+	c.start(away)
+	c.ready()
+	c.same()
+	if first, _ := c.nodes[here].storage.log.FirstIndex(); first < 50 {
+		t.Errorf("the log still begins at entry %d", first)
+	}
+}
+
+func TestEmptiedDiskComesBackAsNonVoter(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	c.write(0, "SET k v")
+	lost := (c.leader() + 1) % 3
+	c.stop(lost)
+	if err := os.RemoveAll(c.config(lost).Dir); err != nil {
+		t.Fatal(err)
+	}
+	leader := c.nodes[c.leader()]
+	c.start(lost)
+	c.ready()
+	if _, ok := leader.admitted[c.config(lost).ID]; !ok {
+		t.Error("the emptied node was not admitted anew")
+	}
+	c.same()
+	if got := leader.Status().Voters; got != 3 {
+		t.Errorf("%d voters", got)
+	}
+}
+
+func TestWithoutMajority(t *testing.T) {
+	c := newCluster(t, 3, func(config *Config) { config.CommitTimeout = 500 * time.Millisecond })
+	c.write(0, "SET k v")
+	c.stop(1)
+	c.stop(2)
+	n := c.nodes[0]
+	c.eventually(func() error {
+		if leader, _ := n.route.get(); leader != "" {
+			return fmt.Errorf("still led by %s", leader)
+		}
+		return nil
+	})
+	if _, err := n.Write(context.Background(), []fsm.Request{{Calls: []fsm.Call{call("SET k w")}}}); err != ErrNoLeader {
+		t.Errorf("write: %v", err)
+	}
+	if _, err := n.Read(context.Background(), []fsm.Call{call("GET k")}); err != ErrNoLeader {
+		t.Errorf("read: %v", err)
+	}
+	if replies, err := n.ReadLocal(context.Background(), []fsm.Call{call("GET k")}); err != nil || string(replies[0]) != string(fsm.BulkString("v")) {
+		t.Errorf("local read: %q, %v", replies, err)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	other := newCluster(t, 1, nil)
+	open := func(change func(*Config)) error {
+		config := c.config(0)
+		config.Dir, config.ID, config.Bus = filepath.Join(t.TempDir(), "n"), "n9", "127.0.0.1:0"
+		change(&config)
+		n, err := Open(context.Background(), config)
+		if err != nil {
+			return err
+		}
+		defer n.Close()
+		select {
+		case <-n.Done():
+			return n.Err()
+		case <-time.After(5 * time.Second):
+			return nil
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*Config)
+		want   string
+	}{
+		{"directory in use", func(config *Config) { config.Dir = c.config(0).Dir; config.ID = "n1" }, "in use by another process"},
+		{"duplicate id", func(config *Config) { config.ID = "n2" }, "duplicate id"},
+		{"two clusters", func(config *Config) { config.Join = []string{c.bus[0], other.bus[0]} }, "two clusters"},
+	} {
+		if err := open(test.change); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %q", test.name, err, test.want)
+		}
+	}
+
+	c.stop(0)
+	foreign := c.config(0)
+	if err := open(func(config *Config) { config.Dir = foreign.Dir; config.ID = "other" }); err == nil || !strings.Contains(err.Error(), "belongs to node") {
+		t.Errorf("foreign directory: %v", err)
+	}
+	if err := open(func(config *Config) { config.Dir = foreign.Dir; config.ID = "n1"; config.LogStore = "bolt" }); err == nil || !strings.Contains(err.Error(), "--log-store wal") {
+		t.Errorf("other log store: %v", err)
+	}
+	if err := open(func(config *Config) {
+		config.Dir, config.ID, config.Join = foreign.Dir, "n1", []string{other.bus[0]}
+	}); err == nil || !strings.Contains(err.Error(), "belongs to cluster") {
+		t.Errorf("other cluster: %v", err)
+	}
+}
