@@ -1,0 +1,46 @@
+package history
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// Check returns nil if the history is linearizable; otherwise an error with what was
+// done to the first key that is not.
+func Check(history []porcupine.Operation, timeout time.Duration) error {
+	keys := byKey(history)
+	deadline := time.Now().Add(timeout)
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		switch porcupine.CheckOperationsTimeout(model, keys[key], max(time.Second, time.Until(deadline))) {
+		case porcupine.Illegal:
+			return fmt.Errorf("the history of %s is not linearizable:\n%s", key, describe(keys[key]))
+		case porcupine.Unknown:
+			return fmt.Errorf("the history of %s (%d operations) was not checked within %v", key, len(keys[key]), timeout)
+		}
+	}
+	return nil
+}
+
+func describe(operations []porcupine.Operation) string {
+	var b strings.Builder
+	first := operations[0].Call
+	for _, operation := range operations {
+		op, result := operation.Input.(Op), operation.Output.(Result)
+		end := fmt.Sprintf("%9d", operation.Return-first)
+		answer := fmt.Sprint(result.Value)
+		switch {
+		case result.Unknown:
+			end, answer = "         ", "no answer"
+		case result.Nil:
+			answer = "nil"
+		}
+		fmt.Fprintf(&b, "%9d %s µs  client %3d  %-7s value %d ttl %d ms: %s\n",
+			operation.Call-first, end, operation.ClientId, op.Name, op.Value, op.TTL/1000, answer)
+	}
+	return b.String()
+}

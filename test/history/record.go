@@ -1,0 +1,167 @@
+package history
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"holdfast/test/harness"
+)
+
+// Recorder lets clients loose on nodes and keeps what they did.
+type Recorder struct {
+	// Addrs has an address for each client.
+	Addrs []string
+	// Keys is how many keys are in use at a time.
+	Keys int
+	// Turn is how long before other keys are taken. The time a checker needs grows
+	// with the number of commands without an answer in one key's history.
+	Turn time.Duration
+	// Rest is a client's mean pause between two commands.
+	Rest time.Duration
+
+	mu         sync.Mutex
+	operations []porcupine.Operation
+	clients    int
+	values     int64
+	err        error
+}
+
+// Run records until stop is closed and returns the history, or the first answer that no
+// client should have got.
+func (r *Recorder) Run(stop <-chan struct{}) ([]porcupine.Operation, error) {
+	start := time.Now()
+	var done sync.WaitGroup
+	for _, addr := range r.Addrs {
+		done.Go(func() {
+			var conn *harness.Conn
+			client := r.number()
+			for {
+				select {
+				case <-stop:
+					if conn != nil {
+						conn.Close()
+					}
+					return
+				case <-time.After(time.Duration(rand.Int64N(int64(2 * r.Rest)))):
+				}
+				if conn == nil {
+					var err error
+					if conn, err = harness.Dial(addr); err != nil {
+						continue
+					}
+					conn.SetDeadline(time.Now().Add(time.Minute))
+				}
+				turn := time.Since(start) / r.Turn
+				key := fmt.Sprintf("history:%d:%d", rand.IntN(r.Keys), turn)
+				answered, broken := r.one(conn, client, r.choose(key))
+				if !answered {
+					client = r.number() // a client that waits for ever asks nothing else
+				}
+				if broken {
+					conn.Close()
+					conn = nil
+				}
+			}
+		})
+	}
+	done.Wait()
+	return r.operations, r.err
+}
+
+func (r *Recorder) number() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.clients++
+	return r.clients
+}
+
+func (r *Recorder) choose(key string) Op {
+	r.mu.Lock()
+	r.values += 1000 // leaves room for increments, so that every value tells where it is from
+	op := Op{Key: key, Value: r.values}
+	r.mu.Unlock()
+	ttl := 20_000 + rand.Int64N(600)*1000
+	switch n := rand.IntN(100); {
+	case n < 40:
+		op.Name = "GET"
+	case n < 55:
+		op.Name = "SET"
+	case n < 65:
+		op.Name, op.TTL = "SET", ttl
+	case n < 80:
+		op.Name = "INCR"
+	case n < 85:
+		op.Name = "DEL"
+	case n < 89:
+		op.Name = "SETNX"
+	case n < 93:
+		op.Name, op.TTL = "PEXPIRE", ttl
+	case n < 96:
+		op.Name = "PERSIST"
+	default:
+		op.Name = "PTTL"
+	}
+	return op
+}
+
+func (op Op) args() []string {
+	switch op.Name {
+	case "SET":
+		args := []string{"SET", op.Key, strconv.FormatInt(op.Value, 10)}
+		if op.TTL != 0 {
+			args = append(args, "PX", strconv.FormatInt(op.TTL/1000, 10))
+		}
+		return args
+	case "SETNX":
+		return []string{"SETNX", op.Key, strconv.FormatInt(op.Value, 10)}
+	case "PEXPIRE":
+		return []string{"PEXPIRE", op.Key, strconv.FormatInt(op.TTL/1000, 10)}
+	}
+	return []string{op.Name, op.Key}
+}
+
+// one runs a command and records it. answered is false if the command may yet run,
+// broken if the connection is of no more use.
+func (r *Recorder) one(conn *harness.Conn, client int, op Op) (answered, broken bool) {
+	op.Call = time.Now().UnixMicro()
+	reply, err := conn.Do(op.args()...)
+	op.End = time.Now().UnixMicro()
+
+	result := Result{}
+	var answer harness.Error
+	switch {
+	case errors.As(err, &answer) && strings.HasPrefix(string(answer), "CLUSTERDOWN"):
+		return true, false // it did not run
+	case errors.As(err, &answer) && !strings.HasPrefix(string(answer), "UNCERTAIN"):
+		r.mu.Lock()
+		r.err = fmt.Errorf("%v at %v: %w", op.args(), conn.RemoteAddr(), err)
+		r.mu.Unlock()
+		return true, false
+	case err != nil:
+		if op.Name == "GET" || op.Name == "PTTL" {
+			return true, true // nothing was learned
+		}
+		result.Unknown, op.End = true, open
+		broken = answer == ""
+	default:
+		switch v := reply.(type) {
+		case nil:
+			result.Nil = true
+		case int64:
+			result.Value = v
+		case string:
+			result.Value, _ = strconv.ParseInt(v, 10, 64) // "OK" is 0
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.operations = append(r.operations, porcupine.Operation{ClientId: client, Input: op, Call: op.Call, Output: result, Return: op.End})
+	return !result.Unknown, broken
+}

@@ -1,0 +1,140 @@
+package workload
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// server is a keyspace with GET, SET, INCR and TTL whose faults can be switched on.
+type server struct {
+	mu     sync.Mutex
+	data   map[string]string
+	broken func(s *server, args []string) (reply string, handled bool)
+}
+
+func (s *server) serve(conn net.Conn) {
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	for {
+		var count int
+		if _, err := fmt.Fscanf(in, "*%d\r\n", &count); err != nil {
+			return
+		}
+		args := make([]string, count)
+		for i := range args {
+			var size int
+			if _, err := fmt.Fscanf(in, "$%d\r\n", &size); err != nil {
+				return
+			}
+			fmt.Fscanf(in, "%s\r\n", &args[i])
+		}
+		fmt.Fprintf(conn, "%s\r\n", s.run(args))
+	}
+}
+
+func (s *server) run(args []string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken != nil {
+		if reply, handled := s.broken(s, args); handled {
+			return reply
+		}
+	}
+	switch args[0] {
+	case "SET":
+		s.data[args[1]] = args[2]
+		return "+OK"
+	case "INCR":
+		n, _ := strconv.Atoi(s.data[args[1]])
+		s.data[args[1]] = strconv.Itoa(n + 1)
+		return ":" + s.data[args[1]]
+	case "TTL":
+		return ":3600"
+	}
+	value, ok := s.data[args[1]]
+	if !ok {
+		return "$-1"
+	}
+	return fmt.Sprintf("$%d\r\n%s", len(value), value)
+}
+
+// A crowd that could not find what it looks for would prove nothing: each fault is
+// put into a server, and must be found.
+func TestFindings(t *testing.T) {
+	once := func(command string, fault func(s *server, args []string) string) func(*server, []string) (string, bool) {
+		seen := 0
+		return func(s *server, args []string) (string, bool) {
+			if !strings.HasPrefix(strings.Join(args, " "), command) {
+				return "", false
+			}
+			if seen++; seen != 50 {
+				return "", false
+			}
+			return fault(s, args), true
+		}
+	}
+	tests := []struct {
+		name   string
+		broken func(*server, []string) (string, bool)
+		found  func(Findings) int
+	}{
+		{"nothing", nil, func(f Findings) int { return 1 - f.Errors - f.Lost - f.Duplicated - f.Stale }},
+		{"an error", once("SET", func(*server, []string) string { return "-READONLY no" }), func(f Findings) int { return f.Errors }},
+		{"a lost increment", once("INCR", func(s *server, args []string) string {
+			n, _ := strconv.Atoi(s.data[args[1]])
+			return fmt.Sprint(":", n+1)
+		}), func(f Findings) int { return f.Lost }},
+		{"a doubled increment", once("INCR", func(s *server, args []string) string {
+			n, _ := strconv.Atoi(s.data[args[1]])
+			s.data[args[1]] = strconv.Itoa(n + 2)
+			return fmt.Sprint(":", n+2)
+		}), func(f Findings) int { return f.Duplicated }},
+		{"a stale read", once("GET count", func(*server, []string) string { return "$1\r\n0" }), func(f Findings) int { return f.Stale }},
+		{"a lost key", once("SET left", func(*server, []string) string { return "+OK" }), func(f Findings) int { return f.Lost }},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			s := &server{data: map[string]string{}, broken: test.broken}
+			go func() {
+				for {
+					conn, err := l.Accept()
+					if err != nil {
+						return
+					}
+					go s.serve(conn)
+				}
+			}()
+			load := Start([]string{l.Addr().String()}, Options{Clients: 4})
+			time.Sleep(200 * time.Millisecond)
+			load.Stop()
+			findings, err := load.Verify(l.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if findings.Writes < 500 || test.found(findings) == 0 {
+				t.Fatalf("not found: %v", findings)
+			}
+		})
+	}
+}
+
+func TestPauses(t *testing.T) {
+	var p Pauses
+	for i := 20; i >= 1; i-- {
+		p = append(p, time.Duration(i)*time.Millisecond)
+	}
+	if got := p.String(); got != "n=20 p50=10.0 p99=20.0 max=20.0 ms" {
+		t.Error(got)
+	}
+}
