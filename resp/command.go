@@ -1,0 +1,244 @@
+package resp
+
+import (
+	"strings"
+
+	"holdfast/fsm"
+)
+
+var commandCommands = []local{{
+	Command: fsm.Command{Name: "COMMAND", Arity: -1, Flags: fsm.Loading | fsm.Stale, Group: "server", Since: "2.8.13",
+		Summary: "Describes the commands.", Cost: "O(N) where N is the total number of Redis commands"},
+	run: commandCommand,
+	subs: []local{
+		{Command: fsm.Command{Name: "COUNT", Arity: 2, Flags: fsm.Loading | fsm.Stale, Group: "server", Since: "2.8.13",
+			Summary: "Returns how many commands there are.", Cost: "O(1)"}, run: commandCount},
+		{Command: fsm.Command{Name: "DOCS", Arity: -2, Flags: fsm.Loading | fsm.Stale, Group: "server", Since: "7.0.0",
+			Summary: "Returns the documentation of commands.", Syntax: "[command-name [command-name ...]]",
+			Cost: "O(N) where N is the number of commands to look up"}, run: commandDocs},
+		{Command: fsm.Command{Name: "GETKEYS", Arity: -4, Flags: fsm.Loading | fsm.Stale, Group: "server", Since: "2.8.13",
+			Summary: "Returns the keys in a command line.", Syntax: "command [arg [arg ...]]",
+			Cost: "O(N) where N is the number of arguments to the command"}, run: commandGetKeys},
+		{Command: fsm.Command{Name: "GETKEYSANDFLAGS", Arity: -4, Flags: fsm.Loading | fsm.Stale, Group: "server", Since: "7.0.0",
+			Summary: "Returns the keys in a command line, and what becomes of them.", Syntax: "command [arg [arg ...]]",
+			Cost: "O(N) where N is the number of arguments to the command"}, run: commandGetKeysAndFlags},
+		{Command: fsm.Command{Name: "INFO", Arity: -2, Flags: fsm.Loading | fsm.Stale, Group: "server", Since: "2.8.13",
+			Summary: "Describes some commands, or all.", Syntax: "[command-name [command-name ...]]",
+			Cost: "O(N) where N is the number of commands to look up"}, run: commandInfo},
+		{Command: fsm.Command{Name: "LIST", Arity: -2, Flags: fsm.Loading | fsm.Stale, Group: "server", Since: "7.0.0",
+			Summary: "Returns the names of the commands.",
+			Syntax:  "[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]",
+			Cost:    "O(N) where N is the total number of Redis commands"}, run: commandList},
+	},
+}}
+
+func commandCommand(c *conn, args [][]byte) (fsm.Reply, error) {
+	return describeRows(c.server.table.list), nil
+}
+
+func commandCount(c *conn, args [][]byte) (fsm.Reply, error) {
+	return fsm.Int(int64(len(c.server.table.list))), nil
+}
+
+func commandInfo(c *conn, args [][]byte) (fsm.Reply, error) {
+	if len(args) == 2 {
+		return describeRows(c.server.table.list), nil
+	}
+	var rows []*row
+	for _, name := range args[2:] {
+		rows = append(rows, c.server.table.byFullName(name))
+	}
+	return describeRows(rows), nil
+}
+
+func describeRows(rows []*row) fsm.Reply {
+	var b fsm.Builder
+	b.Array(len(rows))
+	for _, r := range rows {
+		if r == nil {
+			b.NilArray()
+		} else {
+			r.describe(&b)
+		}
+	}
+	return b.Reply()
+}
+
+// describe writes the row as COMMAND has it.
+func (r *row) describe(b *fsm.Builder) {
+	b.Array(10)
+	b.BulkString(r.full)
+	b.Int(int64(r.Arity))
+	statusSet(b, r.flagNames())
+	b.Int(int64(r.Keys.First))
+	b.Int(int64(r.Keys.Last))
+	b.Int(int64(r.Keys.Step))
+	statusSet(b, r.categories())
+	b.Array(0) // tips, which are for cluster clients
+	specs := r.keySpecs()
+	b.Array(len(specs))
+	for _, spec := range specs {
+		spec.describe(b)
+	}
+	b.Array(len(r.list))
+	for _, sub := range r.list {
+		sub.describe(b)
+	}
+}
+
+func statusSet(b *fsm.Builder, words []string) {
+	b.Set(len(words))
+	for _, word := range words {
+		b.Status(word)
+	}
+}
+
+// flagNames are the flags in the order of Redis.
+func (r *row) flagNames() []string {
+	var names []string
+	for _, f := range []struct {
+		flag fsm.Flags
+		name string
+	}{
+		{fsm.Write, "write"}, {fsm.ReadOnly, "readonly"}, {fsm.DenyOOM, "denyoom"}, {fsm.Admin, "admin"},
+		{fsm.PubSub, "pubsub"}, {fsm.NoScript, "noscript"}, {fsm.Blocking, "blocking"}, {fsm.Loading, "loading"},
+		{fsm.Stale, "stale"}, {fsm.Fast, "fast"}, {fsm.NoAuth, "no_auth"}, {fsm.MayReplicate, "may_replicate"},
+		{fsm.NoMulti, "no_multi"}, {fsm.AllowBusy, "allow_busy"},
+	} {
+		if r.Flags&f.flag != 0 {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
+// categories are the ACL categories, inferred from flags and group as Redis infers them,
+// in its order.
+func (r *row) categories() []string {
+	if r.subs != nil && r.Flags == 0 {
+		return []string{"@slow"}
+	}
+	admin := r.Flags&fsm.Admin != 0
+	var names []string
+	for _, c := range []struct {
+		holds bool
+		name  string
+	}{
+		{r.Group == "generic" && r.Keys.First > 0, "@keyspace"},
+		{r.Group == "generic" && r.Keys.First == 0 && r.Flags&(fsm.Write|fsm.ReadOnly) != 0, "@keyspace"},
+		{r.Flags&fsm.ReadOnly != 0, "@read"},
+		{r.Flags&fsm.Write != 0, "@write"},
+		{r.Group == "set", "@set"},
+		{r.Group == "sorted-set", "@sortedset"},
+		{r.Group == "list", "@list"},
+		{r.Group == "hash", "@hash"},
+		{r.Group == "string", "@string"},
+		{r.Group == "bitmap", "@bitmap"},
+		{r.Group == "hyperloglog", "@hyperloglog"},
+		{r.Group == "geo", "@geo"},
+		{r.Group == "stream", "@stream"},
+		{r.Flags&fsm.PubSub != 0, "@pubsub"},
+		{admin, "@admin"},
+		{r.Flags&fsm.Fast != 0, "@fast"},
+		{r.Flags&fsm.Fast == 0, "@slow"},
+		{r.Flags&fsm.Blocking != 0, "@blocking"},
+		{admin || r.Flags&fsm.Dangerous != 0, "@dangerous"},
+		{r.Group == "connection" || r.full == "wait" || r.full == "readonly" || r.full == "readwrite" ||
+			strings.HasPrefix(r.full, "command"), "@connection"},
+		{r.Group == "transactions", "@transaction"},
+		{r.Group == "scripting", "@scripting"},
+	} {
+		if c.holds {
+			names = append(names, c.name)
+		}
+	}
+	return names
+}
+
+func commandList(c *conn, args [][]byte) (fsm.Reply, error) {
+	wanted := func(*row) bool { return true }
+	switch {
+	case len(args) == 2:
+	case len(args) == 5 && strings.EqualFold(string(args[2]), "filterby"):
+		value := string(args[4])
+		switch strings.ToLower(string(args[3])) {
+		case "module":
+			wanted = func(*row) bool { return false }
+		case "aclcat":
+			wanted = func(r *row) bool {
+				for _, category := range r.categories() {
+					if strings.EqualFold(category, "@"+value) {
+						return true
+					}
+				}
+				return false
+			}
+		case "pattern":
+			wanted = func(r *row) bool { return globMatch(value, r.full) }
+		default:
+			return nil, fsm.ErrSyntax
+		}
+	default:
+		return nil, fsm.ErrSyntax
+	}
+	var names []string
+	c.server.table.all(func(r *row) {
+		filtered := len(args) > 2
+		if (filtered || !strings.Contains(r.full, "|")) && wanted(r) {
+			names = append(names, r.full)
+		}
+	})
+	var b fsm.Builder
+	b.Array(len(names))
+	for _, name := range names {
+		b.BulkString(name)
+	}
+	return b.Reply(), nil
+}
+
+var (
+	errInvalidCommand   = fsm.NewError("ERR", "Invalid command specified")
+	errInvalidArguments = fsm.NewError("ERR", "Invalid number of arguments specified for command")
+	errNoKeys           = fsm.NewError("ERR", "The command has no key arguments")
+)
+
+func commandGetKeys(c *conn, args [][]byte) (fsm.Reply, error) {
+	return c.keysOf(args[2:], func(b *fsm.Builder, key []byte, _ keySpec) { b.Bulk(key) })
+}
+
+func commandGetKeysAndFlags(c *conn, args [][]byte) (fsm.Reply, error) {
+	return c.keysOf(args[2:], func(b *fsm.Builder, key []byte, spec keySpec) {
+		b.Array(2)
+		b.Bulk(key)
+		statusSet(b, spec.flags)
+	})
+}
+
+// keysOf lists the keys of a command line, each as write writes it.
+func (c *conn) keysOf(line [][]byte, write func(*fsm.Builder, []byte, keySpec)) (fsm.Reply, error) {
+	row, err := c.server.table.lookup(line)
+	switch {
+	case err != nil || row.subs != nil && row.run == nil:
+		return nil, errInvalidCommand
+	case row.Keys.First == 0:
+		return nil, errNoKeys
+	case !row.accepts(len(line)):
+		return nil, errInvalidArguments
+	}
+	var keys fsm.Builder
+	n := 0
+	for _, spec := range row.keySpecs() {
+		last := spec.last
+		if last < 0 {
+			last += len(line)
+		}
+		for i := spec.first; i <= last && i < len(line); i += spec.step {
+			write(&keys, line[i], spec)
+			n++
+		}
+	}
+	var b fsm.Builder
+	b.Array(n)
+	b.Append(keys.Reply())
+	return b.Reply(), nil
+}

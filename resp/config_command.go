@@ -1,0 +1,95 @@
+package resp
+
+import (
+	"fmt"
+	"strings"
+
+	"holdfast/fsm"
+)
+
+var configCommands = []local{{
+	Command: fsm.Command{Name: "CONFIG", Arity: -2, Group: "server", Since: "2.0.0",
+		Summary: "Commands about parameters.", Cost: "Depends on subcommand."},
+	subs: []local{
+		{Command: fsm.Command{Name: "GET", Arity: -3, Flags: operator | fsm.Loading | fsm.Stale, Group: "server", Since: "2.0.0",
+			Summary: "Returns the parameters whose names match.", Syntax: "parameter [parameter ...]",
+			Cost: "O(N) when N is the number of configuration parameters provided"}, run: configGet},
+		{Command: fsm.Command{Name: "RESETSTAT", Arity: 2, Flags: operator | fsm.Loading | fsm.Stale, Group: "server", Since: "2.0.0",
+			Summary: "Resets the counters of this node's INFO.", Cost: "O(1)"}, run: configResetStat},
+		{Command: fsm.Command{Name: "REWRITE", Arity: 2, Flags: operator | fsm.Loading | fsm.Stale, Group: "server", Since: "2.8.0",
+			Summary: "Does nothing: what CONFIG SET changes is kept at once, on every node.", Cost: "O(1)"}, run: okCommand},
+		{Command: fsm.Command{Name: "SET", Arity: -4, Flags: operator | fsm.Loading | fsm.Stale, Group: "server", Since: "2.0.0",
+			Summary: "Changes parameters of the whole cluster.", Syntax: "parameter value [parameter value ...]",
+			Cost: "O(N) when N is the number of configuration parameters provided"}, run: configSet},
+	},
+}}
+
+func configGet(c *conn, args [][]byte) (fsm.Reply, error) {
+	s := c.server
+	s.loadSettings()
+	var pairs []string
+	for i := range parameters {
+		p := &parameters[i]
+		for _, pattern := range args[2:] {
+			if globMatch(string(pattern), p.name) {
+				pairs = append(pairs, p.name, p.value(s))
+				break
+			}
+		}
+	}
+	var b fsm.Builder
+	b.Map(len(pairs) / 2)
+	for _, text := range pairs {
+		b.BulkString(text)
+	}
+	return b.Reply(), nil
+}
+
+func configResetStat(c *conn, args [][]byte) (fsm.Reply, error) {
+	c.server.stats.reset()
+	c.server.table.all(func(r *row) { r.stats.reset() })
+	return fsm.OK, nil
+}
+
+// configSet checks every pair before it changes anything, and replicates the changes as
+// one command, so that they take effect together on every node and survive restarts.
+func configSet(c *conn, args [][]byte) (fsm.Reply, error) {
+	if len(args)%2 != 0 {
+		return nil, fsm.ErrSyntax
+	}
+	s := c.server
+	s.loadSettings()
+	call := [][]byte{[]byte("CONFIG"), []byte("SET")}
+	seen := make(map[string]bool)
+	for i := 2; i < len(args); i += 2 {
+		name := strings.ToLower(string(args[i]))
+		p := findParameter(name)
+		switch {
+		case p == nil:
+			return nil, fsm.NewError("ERR", fmt.Sprintf("Unknown option or number of arguments for CONFIG SET - '%s'", args[i]))
+		case seen[name]:
+			return nil, errConfigSet(name, "duplicate parameter")
+		}
+		seen[name] = true
+		value, err := p.check(s, string(args[i+1]))
+		if err != nil {
+			return nil, errConfigSet(name, err.Error())
+		}
+		if p.kind == replicated {
+			call = append(call, []byte(name), []byte(value))
+		}
+	}
+	if len(call) == 2 {
+		return fsm.OK, nil // nothing that was not so already
+	}
+	replies, err := s.store.Write(c.ctx, []fsm.Request{{Calls: []fsm.Call{{Args: call}}}})
+	if err != nil {
+		return nil, err
+	}
+	s.loadSettings()
+	return replies[0], nil
+}
+
+func errConfigSet(name, why string) error {
+	return fsm.NewError("ERR", fmt.Sprintf("CONFIG SET failed (possibly related to argument '%s') - %s", name, why))
+}

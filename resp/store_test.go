@@ -1,0 +1,141 @@
+package resp
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"holdfast/fsm"
+)
+
+// memoryStore is a cluster of one without a log: a Machine that entries go into at once.
+type memoryStore struct {
+	mu      sync.Mutex
+	machine *fsm.Machine
+	index   uint64
+	seq     uint64
+	buf     []byte
+
+	groups [][]int // commands in each request of each group written
+	reads  []int   // commands in each batch read
+	local  int     // batches read by ReadLocal
+	gate   chan struct{}
+	status Status
+}
+
+func newMemoryStore() *memoryStore {
+	s := &memoryStore{machine: fsm.New(), status: Status{NodeID: "n1", ClusterID: "test", Role: "leader", LeaderID: "n1",
+		Term: 3, Voters: 1, Members: []Member{{ID: "n1", Bus: "127.0.0.1:17001", Client: "127.0.0.1:7001", Voter: true, Leader: true, Self: true, Reachable: true}}}}
+	s.apply(fsm.AppendFormed(nil, 1, "test"))
+	s.apply(fsm.AppendRegistration(nil, 1, "n1", 1, 0))
+	return s
+}
+
+func (s *memoryStore) apply(entry []byte) []fsm.Result {
+	s.index++
+	return s.machine.Apply(s.index, entry)
+}
+
+func (s *memoryStore) Write(ctx context.Context, group []fsm.Request) ([]fsm.Reply, error) {
+	if s.gate != nil {
+		select {
+		case <-s.gate:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.buf = s.buf[:0]
+	var sizes []int
+	for _, r := range group {
+		s.seq++
+		s.buf = fsm.AppendRequest(s.buf, s.seq, r)
+		sizes = append(sizes, len(r.Calls))
+	}
+	s.groups = append(s.groups, sizes)
+	section := fsm.Section{Incarnation: 2, LowWater: s.seq - uint64(len(group)), Count: len(group), Requests: s.buf}
+	results := s.apply(fsm.AppendEntry(nil, fsm.Millis(time.Now().UnixMilli()), 1, []fsm.Section{section}))
+	replies := make([]fsm.Reply, len(results))
+	for i, r := range results {
+		replies[i] = r.Reply
+	}
+	return replies, nil
+}
+
+func (s *memoryStore) Read(ctx context.Context, calls []fsm.Call) ([]fsm.Reply, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads = append(s.reads, len(calls))
+	now := fsm.Millis(time.Now().UnixMilli())
+	replies, due := s.machine.Read(now, 1, calls)
+	if due != 0 {
+		s.apply(fsm.AppendEntry(nil, now, 1, nil))
+		replies, _ = s.machine.Read(now, 1, calls)
+	}
+	return replies, nil
+}
+
+func (s *memoryStore) ReadLocal(ctx context.Context, calls []fsm.Call) ([]fsm.Reply, error) {
+	s.mu.Lock()
+	s.local++
+	s.mu.Unlock()
+	return s.Read(ctx, calls)
+}
+
+func (s *memoryStore) Wait(ctx context.Context, replicas int) (int, error) {
+	if replicas > 0 {
+		<-ctx.Done()
+	}
+	return 0, nil
+}
+
+func (s *memoryStore) Save(ctx context.Context) error { return nil }
+
+func (s *memoryStore) Digest(ctx context.Context) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	snapshot := s.machine.Snapshot()
+	defer snapshot.Release()
+	return snapshot.Digest(), nil
+}
+
+func (s *memoryStore) Setting(name string) (string, bool) { return s.machine.Setting(name) }
+
+func (s *memoryStore) Status() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	status := s.status
+	status.CommitIndex, status.AppliedIndex = s.index, s.index
+	for db := range fsm.Databases {
+		if keys, expires := s.machine.Keys(db); keys > 0 {
+			status.Keys = append(status.Keys, KeyCount{db, keys, expires})
+		}
+	}
+	return status
+}
+
+// serve starts a server over store on a port of its own.
+func serve(t testing.TB, cfg Config, store Store) (*Server, string) {
+	t.Helper()
+	if err := cfg.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := New(cfg, store, slog.New(slog.DiscardHandler))
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(l) }()
+	t.Cleanup(func() {
+		s.Close()
+		if err := <-done; err != ErrServerClosed {
+			t.Errorf("Serve returned %v", err)
+		}
+	})
+	return s, l.Addr().String()
+}
