@@ -7,7 +7,7 @@ import (
 )
 
 // commands holds the rows of the data commands, one slice for each file of them.
-var commands = index()
+var commands = index(stringCommands, keyCommands, expireCommands, serverCommands)
 
 // index builds the table that Lookup searches.
 func index(rows ...[]Command) map[string]*Command {
@@ -24,11 +24,13 @@ func index(rows ...[]Command) map[string]*Command {
 	return table
 }
 
-// Commands lists the rows of the data commands, sorted by name.
+// Commands lists the rows of the data commands for clients, sorted by name.
 func Commands() []Command {
 	rows := make([]Command, 0, len(commands))
 	for _, cmd := range commands {
-		rows = append(rows, *cmd)
+		if cmd.Flags&Internal == 0 {
+			rows = append(rows, *cmd)
+		}
 	}
 	slices.SortFunc(rows, func(a, b Command) int { return strings.Compare(a.Name, b.Name) })
 	return rows

@@ -65,6 +65,7 @@ const (
 	Dangerous                      // ACL category @dangerous
 	MayReplicate                   // may end up in the log without being a Write
 	AllowBusy                      // answered while a script runs
+	Internal                       // sent by connections for a client, not by clients
 )
 
 // KeySpec says which arguments are keys: First, First+Step, ... up to Last, where a

@@ -80,6 +80,16 @@ func edit[T value](tx *Tx, key []byte) (v T, ok bool, err error) {
 	return o.value.(T), true, nil
 }
 
+// fork returns a second value equal to that of a key that exists; a change to either
+// leaves the other as it is.
+func (tx *Tx) fork(key []byte) value {
+	hash, d := hashOf(key), tx.m.dbs[tx.db]
+	o := d.own(hash, d.keys.get(hash, key), tx.m.epoch)
+	original := o.value
+	o.value = original.clone()
+	return original.clone()
+}
+
 // lookup returns the object at a key of the command's database that has not expired,
 // or nil. It must not be changed.
 func (tx *Tx) lookup(key []byte) *object { return tx.lookupIn(tx.db, key) }
