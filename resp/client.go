@@ -126,7 +126,7 @@ func clientReply(c *conn, args [][]byte) (fsm.Reply, error) {
 func clientPause(c *conn, args [][]byte) (fsm.Reply, error) {
 	all := true
 	if len(args) > 4 {
-		return nil, fsm.ErrArity("client|pause")
+		return nil, errSubcommand(string(args[1]), "CLIENT")
 	}
 	if len(args) == 4 {
 		switch strings.ToLower(string(args[3])) {

@@ -56,7 +56,7 @@ func describeRows(rows []*row) fsm.Reply {
 	b.Array(len(rows))
 	for _, r := range rows {
 		if r == nil {
-			b.NilArray()
+			b.Nil()
 		} else {
 			r.describe(&b)
 		}
@@ -74,11 +74,15 @@ func (r *row) describe(b *fsm.Builder) {
 	b.Int(int64(r.Keys.Last))
 	b.Int(int64(r.Keys.Step))
 	statusSet(b, r.categories())
-	b.Array(0) // tips, which are for cluster clients
+	b.Set(0) // tips, which are for cluster clients
 	specs := r.keySpecs()
-	b.Array(len(specs))
+	b.Set(len(specs))
 	for _, spec := range specs {
 		spec.describe(b)
+	}
+	if len(r.list) == 0 {
+		b.Set(0)
+		return
 	}
 	b.Array(len(r.list))
 	for _, sub := range r.list {
@@ -118,7 +122,7 @@ func (r *row) categories() []string {
 	if r.subs != nil && r.Flags == 0 {
 		return []string{"@slow"}
 	}
-	admin := r.Flags&fsm.Admin != 0
+	admin := r.Flags&fsm.Admin != 0 || r.full == "lastsave" || r.full == "role"
 	var names []string
 	for _, c := range []struct {
 		holds bool

@@ -31,8 +31,8 @@ func configGet(c *conn, args [][]byte) (fsm.Reply, error) {
 	for i := range parameters {
 		p := &parameters[i]
 		for _, pattern := range args[2:] {
-			if globMatch(string(pattern), p.name) {
-				pairs = append(pairs, p.name, p.value(s))
+			if name, ok := p.matches(string(pattern)); ok {
+				pairs = append(pairs, name, p.value(s))
 				break
 			}
 		}
@@ -43,6 +43,15 @@ func configGet(c *conn, args [][]byte) (fsm.Reply, error) {
 		b.BulkString(text)
 	}
 	return b.Reply(), nil
+}
+
+// matches returns the name under which CONFIG GET shows the parameter for a pattern: a
+// plain name comes back as it was given, in any case.
+func (p *parameter) matches(pattern string) (name string, ok bool) {
+	if strings.ContainsAny(pattern, "*?[") {
+		return p.name, globMatch(pattern, p.name)
+	}
+	return pattern, strings.EqualFold(pattern, p.name)
 }
 
 func configResetStat(c *conn, args [][]byte) (fsm.Reply, error) {

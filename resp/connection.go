@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
+	"math"
 	"strings"
 
 	"holdfast/fsm"
@@ -41,7 +42,7 @@ var (
 	errWrongPass  = fsm.NewError("WRONGPASS", "invalid username-password pair or user is disabled.")
 	errNoPassword = fsm.NewError("ERR", "AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?")
 	errNoProto    = fsm.NewError("NOPROTO", "unsupported protocol version")
-	errHelloAuth  = fsm.NewError("NOAUTH", "HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time")
+	errHelloAuth  = fsm.NewError("NOAUTH", "HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time")
 	errClientName = fsm.NewError("ERR", "Client names cannot contain spaces, newlines or special characters.")
 )
 
@@ -77,11 +78,13 @@ func readWriteCommand(c *conn, args [][]byte) (fsm.Reply, error) {
 }
 
 func selectCommand(c *conn, args [][]byte) (fsm.Reply, error) {
-	db, err := parseInt32(args[1])
-	if err != nil {
-		return nil, err
-	}
-	if db < 0 || db >= fsm.Databases {
+	db, ok := parseInt(args[1])
+	switch {
+	case !ok:
+		return nil, fsm.ErrNotInteger
+	case db < math.MinInt32 || db > math.MaxInt32:
+		return nil, fsm.NewError("ERR", "value is out of range, value must between -2147483648 and 2147483647")
+	case db < 0 || db >= fsm.Databases:
 		return nil, fsm.ErrDBIndex
 	}
 	c.db = uint8(db)
@@ -125,7 +128,7 @@ func (c *conn) authenticate(user, pass []byte) error {
 }
 
 // helloCommand checks everything before it changes anything, except that, as in Redis,
-// a right password counts even when a later option is wrong.
+// a right password counts even where a later option is wrong.
 func helloCommand(c *conn, args [][]byte) (fsm.Reply, error) {
 	version := c.version
 	if len(args) > 1 {
@@ -138,12 +141,14 @@ func helloCommand(c *conn, args [][]byte) (fsm.Reply, error) {
 		}
 		version = int(n)
 	}
-	var user, pass, name []byte
+	var name []byte
 	for i := 2; i < len(args); i++ {
 		more := len(args) - 1 - i
 		switch option := strings.ToUpper(string(args[i])); {
 		case option == "AUTH" && more >= 2:
-			user, pass = args[i+1], args[i+2]
+			if err := c.authenticate(args[i+1], args[i+2]); err != nil {
+				return nil, err
+			}
 			i += 2
 		case option == "SETNAME" && more >= 1:
 			name = args[i+1]
@@ -153,11 +158,6 @@ func helloCommand(c *conn, args [][]byte) (fsm.Reply, error) {
 			i++
 		default:
 			return nil, fsm.NewError("ERR", fmt.Sprintf("Syntax error in HELLO option '%.128s'", args[i]))
-		}
-	}
-	if user != nil {
-		if err := c.authenticate(user, pass); err != nil {
-			return nil, err
 		}
 	}
 	if !c.authenticated {
@@ -212,13 +212,4 @@ func (c *conn) setName(name []byte) {
 	c.mu.Lock()
 	c.info.name = string(name)
 	c.mu.Unlock()
-}
-
-// parseInt32 reads an argument that Redis keeps in a C int.
-func parseInt32(arg []byte) (int, error) {
-	n, ok := parseInt(arg)
-	if !ok || n < -1<<31 || n >= 1<<31 {
-		return 0, fsm.ErrNotInteger
-	}
-	return int(n), nil
 }

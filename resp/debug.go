@@ -37,8 +37,13 @@ func debugCommand(c *conn, args [][]byte) (fsm.Reply, error) {
 	case sub == "sleep" && len(args) == 3:
 		return c.sleep(args[2])
 	}
-	return nil, fsm.NewError("ERR", fmt.Sprintf(
-		"unknown subcommand or wrong number of arguments for '%.128s'. Try DEBUG HELP.", args[1]))
+	return nil, errSubcommand(string(args[1]), "DEBUG")
+}
+
+// errSubcommand is what Redis says where the handler itself finds too many arguments.
+func errSubcommand(sub, container string) error {
+	return fsm.NewError("ERR", fmt.Sprintf(
+		"unknown subcommand or wrong number of arguments for '%.128s'. Try %s HELP.", sub, container))
 }
 
 // sleep blocks this connection alone. In Redis it stops the server; here that would only

@@ -38,6 +38,11 @@ func (c *conn) dispatch(args [][]byte, size int) {
 		err = errNoAuth
 	}
 	switch {
+	case row == nil && isHTTP(args[0]):
+		// A browser was made to talk to this port: its next lines are not a client's.
+		c.runBatch()
+		c.server.log.Warn("possible attack: an HTTP request", "client", c.nc.RemoteAddr().String())
+		c.closing = true
 	case err != nil:
 		if row != nil {
 			row.stats.rejected.Add(1)
@@ -51,6 +56,11 @@ func (c *conn) dispatch(args [][]byte, size int) {
 		// MULTI queues here, once there is one.
 		c.enqueue(row, args, size)
 	}
+}
+
+// isHTTP recognizes the lines of an HTTP request that Redis closes a connection for.
+func isHTTP(name []byte) bool {
+	return strings.EqualFold(string(name), "post") || strings.EqualFold(string(name), "host:")
 }
 
 var errNoAuth = fsm.NewError("NOAUTH", "Authentication required.")

@@ -64,7 +64,7 @@ func emptyCommand(c *conn, args [][]byte) (fsm.Reply, error) { return fsm.EmptyA
 func slowlogGetCommand(c *conn, args [][]byte) (fsm.Reply, error) {
 	switch {
 	case len(args) > 3:
-		return nil, fsm.ErrArity("slowlog|get")
+		return nil, errSubcommand(string(args[1]), "SLOWLOG")
 	case len(args) == 3:
 		if n, ok := parseInt(args[2]); !ok || n < -1 {
 			return nil, fsm.NewError("ERR", "count should be greater than or equal to -1")
@@ -95,9 +95,9 @@ func roleCommand(c *conn, args [][]byte) (fsm.Reply, error) {
 }
 
 func waitCommand(c *conn, args [][]byte) (fsm.Reply, error) {
-	replicas, err := parseInt32(args[1])
-	if err != nil {
-		return nil, err
+	replicas, ok := parseInt(args[1])
+	if !ok {
+		return nil, fsm.ErrNotInteger
 	}
 	timeout, err := parseTimeout(args[2])
 	if err != nil {
@@ -109,7 +109,7 @@ func waitCommand(c *conn, args [][]byte) (fsm.Reply, error) {
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
-	n, err := c.server.store.Wait(ctx, replicas)
+	n, err := c.server.store.Wait(ctx, int(replicas))
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package resp
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -63,6 +62,11 @@ var parameters = []parameter{
 	{"timeout", replicated, func(s *Server) string { return wholeSeconds(s.settings.Load().idleTimeout) }, integer(0, math.MaxInt32)},
 }
 
+// complaint is the end of a sentence that CONFIG SET begins, as Redis words it.
+type complaint string
+
+func (c complaint) Error() string { return string(c) }
+
 func findParameter(name string) *parameter {
 	i := slices.IndexFunc(parameters, func(p parameter) bool { return p.name == name })
 	if i < 0 {
@@ -74,7 +78,7 @@ func findParameter(name string) *parameter {
 // check returns the plain form of a value that CONFIG SET may give to the parameter.
 func (p *parameter) check(s *Server, value string) (string, error) {
 	if p.kind == immutable {
-		return "", errors.New("can't set immutable config")
+		return "", complaint("can't set immutable config")
 	}
 	value, err := p.parse(value)
 	switch {
@@ -104,14 +108,14 @@ func text(v string) (string, error) { return v, nil }
 
 func password(v string) (string, error) {
 	if len(v) > 512 {
-		return "", errors.New("Password is longer than 512")
+		return "", complaint("Password is longer than 512")
 	}
 	return v, nil
 }
 
 func yesNo(v string) (string, error) {
 	if v = strings.ToLower(v); v != "yes" && v != "no" {
-		return "", errors.New("argument must be 'yes' or 'no'")
+		return "", complaint("argument must be 'yes' or 'no'")
 	}
 	return v, nil
 }
@@ -119,7 +123,7 @@ func yesNo(v string) (string, error) {
 func oneOf(values ...string) func(string) (string, error) {
 	return func(v string) (string, error) {
 		if v = strings.ToLower(v); !slices.Contains(values, v) {
-			return "", errors.New("argument(s) must be one of the following: " + strings.Join(values, ", "))
+			return "", complaint("argument(s) must be one of the following: " + strings.Join(values, ", "))
 		}
 		return v, nil
 	}
@@ -129,7 +133,7 @@ func integer(from, to int64) func(string) (string, error) {
 	return func(v string) (string, error) {
 		n, ok := parseInt([]byte(v))
 		if !ok {
-			return "", errors.New("argument couldn't be parsed into an integer")
+			return "", complaint("argument couldn't be parsed into an integer")
 		}
 		return inRange(n, from, to)
 	}
@@ -149,7 +153,7 @@ func memory(from, to int64) func(string) (string, error) {
 		unit, known := memoryUnits[strings.ToLower(v[end:])]
 		n, ok := parseInt([]byte(v[:end]))
 		if !known || !ok || n < 0 || n > math.MaxInt64/unit {
-			return "", errors.New("argument must be a memory value")
+			return "", complaint("argument must be a memory value")
 		}
 		return inRange(n*unit, from, to)
 	}
@@ -159,7 +163,7 @@ var memoryUnits = map[string]int64{"": 1, "b": 1, "k": 1e3, "kb": 1 << 10, "m": 
 
 func eventClasses(v string) (string, error) {
 	if strings.Trim(v, "Ag$lshzxeKEtmdn") != "" {
-		return "", errors.New("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
+		return "", complaint("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
 	}
 	return v, nil
 }
@@ -169,11 +173,11 @@ func savePoints(v string) (string, error) {
 	fields := strings.Fields(v)
 	for i, field := range fields {
 		if n, err := strconv.ParseInt(field, 10, 64); err != nil || n < 0 || n == 0 && i%2 == 0 {
-			return "", errors.New("Invalid save parameters")
+			return "", complaint("Invalid save parameters")
 		}
 	}
 	if len(fields)%2 != 0 {
-		return "", errors.New("Invalid save parameters")
+		return "", complaint("Invalid save parameters")
 	}
 	return strings.Join(fields, " "), nil
 }

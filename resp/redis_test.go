@@ -1,0 +1,124 @@
+package resp
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// startRedis starts a real redis-server and returns its address.
+func startRedis(t *testing.T, args ...string) string {
+	t.Helper()
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Fatal("this test compares with a real redis-server 7.0: install the package redis-server")
+	}
+	dir := t.TempDir()
+	for range 10 {
+		address := freeAddress(t)
+		port := address[strings.LastIndexByte(address, ':')+1:]
+		cmd := exec.Command(path, append([]string{"--port", port, "--bind", "127.0.0.1", "--dir", dir, "--save", "",
+			"--enable-debug-command", "yes"}, args...)...)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), "Ready to accept connections") {
+				go func() {
+					for lines.Scan() {
+					}
+				}()
+				t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+				return address
+			}
+		}
+		cmd.Wait() // somebody else took the port
+	}
+	t.Fatal("redis-server does not start")
+	return ""
+}
+
+// TestConversation holds the same conversations with a real Redis and with this server.
+func TestConversation(t *testing.T) {
+	for _, test := range []struct{ file, password string }{
+		{"conversation.txt", ""},
+		{"password.txt", "secret"},
+	} {
+		t.Run(test.file, func(t *testing.T) {
+			cfg := DefaultConfig()
+			cfg.MaxBulkBytes, cfg.QueryBufferBytes, cfg.InflightBytes = 512<<20, 512<<20, 512<<20
+			cfg.RequirePass = test.password
+			_, ours := serve(t, cfg, newMemoryStore())
+			redis := startRedis(t, "--requirepass", test.password)
+			converseAll(t, filepath.Join("testdata", test.file), redis, ours)
+		})
+	}
+}
+
+func converseAll(t *testing.T, file, redis, ours string) {
+	script, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := dial(t, redis), dial(t, ours)
+	for i, line := range strings.Split(string(script), "\n") {
+		switch {
+		case line == "" || line[0] == '#':
+			continue
+		case line == "new":
+			a, b = dial(t, redis), dial(t, ours)
+			continue
+		case line[0] == '"':
+			if line, err = strconv.Unquote(line); err != nil {
+				t.Fatalf("line %d: %v", i+1, err)
+			}
+		default:
+			line += "\r\n"
+		}
+		want, got := alike(converse(a, line)), alike(converse(b, line))
+		if got != want {
+			t.Errorf("line %d: %q\n got %q\nwant %q", i+1, line, got, want)
+		}
+	}
+}
+
+// alike makes equal in HELLO what is not to be equal.
+func alike(reply string) string {
+	reply = regexp.MustCompile(`\$\d\r\n7\.\d\.\d+\r\n`).ReplaceAllString(reply, "<version>")
+	return regexp.MustCompile(`\$2\r\nid\r\n:\d+\r\n`).ReplaceAllString(reply, "<id>")
+}
+
+// converse sends data and returns all that comes back for it: what comes before the
+// reply to an unknown command that is sent after it, which every client gets that has a
+// connection, and whether the connection was closed.
+func converse(c *testClient, data string) string {
+	const mark = "end-of-reply"
+	c.send(data)
+	time.Sleep(time.Millisecond) // let an error close the connection before more is sent
+	c.Write([]byte(command(mark)))
+	var all strings.Builder
+	for {
+		c.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+		reply, err := readReply(c.r)
+		switch {
+		case err != nil && os.IsTimeout(err):
+			return all.String() + reply + "<silent>"
+		case err != nil:
+			return all.String() + reply + "<closed>"
+		case strings.Contains(reply, mark):
+			return all.String()
+		}
+		all.WriteString(reply)
+	}
+}
