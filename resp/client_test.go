@@ -111,3 +111,14 @@ func command(args ...string) string {
 	}
 	return b.String()
 }
+
+func dialError(address string) (net.Conn, error) {
+	nc, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	nc.SetDeadline(time.Now().Add(time.Second))
+	_, err = nc.Read(make([]byte, 1))
+	nc.Close()
+	return nil, err
+}

@@ -178,7 +178,7 @@ func commandList(c *conn, args [][]byte) (fsm.Reply, error) {
 				return false
 			}
 		case "pattern":
-			wanted = func(r *row) bool { return globMatch(value, r.full) }
+			wanted = func(r *row) bool { return matches(value, r.full) }
 		default:
 			return nil, fsm.ErrSyntax
 		}
@@ -198,6 +198,11 @@ func commandList(c *conn, args [][]byte) (fsm.Reply, error) {
 		b.BulkString(name)
 	}
 	return b.Reply(), nil
+}
+
+// matches is the match of patterns that knows no case.
+func matches(pattern, name string) bool {
+	return fsm.Match([]byte(strings.ToLower(pattern)), []byte(strings.ToLower(name)))
 }
 
 var (
@@ -226,7 +231,7 @@ func (c *conn) keysOf(line [][]byte, write func(*fsm.Builder, []byte, keySpec)) 
 		return nil, errInvalidCommand
 	case row.Keys.First == 0:
 		return nil, errNoKeys
-	case !row.accepts(len(line)):
+	case !row.Accepts(len(line)):
 		return nil, errInvalidArguments
 	}
 	var keys fsm.Builder

@@ -49,7 +49,7 @@ func configGet(c *conn, args [][]byte) (fsm.Reply, error) {
 // plain name comes back as it was given, in any case.
 func (p *parameter) matches(pattern string) (name string, ok bool) {
 	if strings.ContainsAny(pattern, "*?[") {
-		return p.name, globMatch(pattern, p.name)
+		return p.name, matches(pattern, p.name)
 	}
 	return pattern, strings.EqualFold(pattern, p.name)
 }

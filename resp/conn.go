@@ -34,6 +34,7 @@ type conn struct {
 	parser parser
 	buf    []byte // buf[r:w] is read but not parsed
 	r, w   int
+	full   bool     // the last read filled buf: there is probably more
 	args   [][]byte // memory for the arguments of the commands in batch
 	batch  batch
 	out    []byte // replies to be written
@@ -149,6 +150,7 @@ func (c *conn) fill() error {
 	}
 	n, err := c.nc.Read(c.buf[c.w:])
 	c.w += n
+	c.full = c.w == len(c.buf)
 	c.server.stats.input.Add(int64(n))
 	if n > 0 {
 		return nil
@@ -164,7 +166,7 @@ func (c *conn) makeRoom() error {
 		c.release()
 		c.buf = make([]byte, firstBuffer)
 		return nil
-	case c.w < len(c.buf):
+	case c.w < len(c.buf) && !(c.full && len(c.buf) < freeBuffer):
 		return nil
 	}
 	limit := int(c.server.cfg.QueryBufferBytes)

@@ -31,7 +31,7 @@ func (b *batch) reset() {
 // dispatch answers one command of size bytes, or puts it into the batch.
 func (c *conn) dispatch(args [][]byte, size int) {
 	row, err := c.server.table.lookup(args)
-	if err == nil && !row.accepts(len(args)) {
+	if err == nil && !row.Accepts(len(args)) {
 		err = fsm.ErrArity(row.full)
 	}
 	if err == nil && !c.authenticated && row.Flags&fsm.NoAuth == 0 {
@@ -91,14 +91,14 @@ func (c *conn) enqueue(row *row, args [][]byte, size int) {
 	write := row.Flags&fsm.Write != 0
 	if !b.empty() {
 		full := len(b.rows) >= cfg.GroupCommands || b.bytes+size > cfg.GroupBytes ||
-			!write && len(b.rows) >= max(b.maxGet, 1)
+			!write && len(b.rows) >= b.maxGet
 		if b.write != write || full {
 			// The arguments of this command stay where they are: only what the batch
 			// used is given back.
 			c.runBatch()
 		}
 	} else if b.maxGet == 0 {
-		b.maxGet = cfg.GroupCommands
+		b.maxGet = min(firstReads, cfg.GroupCommands)
 	}
 	b.write = write
 	b.rows = append(b.rows, row)
@@ -156,6 +156,9 @@ func (c *conn) callStore(b *batch) ([]fsm.Reply, error) {
 	}
 	return c.server.store.Read(c.ctx, b.calls)
 }
+
+// firstReads is how many reads a connection's first batch has at most.
+const firstReads = 16
 
 // fitReads keeps the replies of a batch of reads near a megabyte, whatever the values
 // are: a connection holds those of one batch in memory, and a thousand GETs of a

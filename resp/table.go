@@ -34,9 +34,8 @@ type table struct {
 	list []*row          // in the order of their names
 }
 
-// newTable joins the keyspace's rows with those of this package. Where both have a
-// name, the one here is what clients meet: CONFIG SET of the keyspace only stores what
-// has been checked here.
+// newTable joins the keyspace's rows, but for those that are not for clients, with the
+// rows of this package.
 func newTable() *table {
 	t := &table{rows: make(map[string]*row)}
 	for _, command := range fsm.Commands() {
@@ -61,7 +60,7 @@ func dataRow(command fsm.Command, prefix string) *row {
 		for _, sub := range command.Subcommands {
 			r.subs[sub.Name] = dataRow(sub, r.full+"|")
 		}
-		r.list = byName(r.subs)
+		r.addHelp()
 	}
 	return r
 }
@@ -73,13 +72,23 @@ func localRow(l local, prefix string) *row {
 		for _, sub := range l.subs {
 			r.subs[sub.Name] = localRow(sub, r.full+"|")
 		}
-		help := localRow(local{Command: helpCommand(r.Group), run: func(*conn, [][]byte) (fsm.Reply, error) {
-			return helpReply(r), nil
-		}}, r.full+"|")
-		r.subs[help.Name] = help
-		r.list = byName(r.subs)
+		r.addHelp()
 	}
 	return r
+}
+
+// addHelp adds HELP to the subcommands of a container that has none of its own.
+func (r *row) addHelp() {
+	defer func() { r.list = byName(r.subs) }()
+	if r.subs["HELP"] != nil {
+		return
+	}
+	help := local{
+		Command: fsm.Command{Name: "HELP", Arity: 2, Flags: fsm.Loading | fsm.Stale, Group: r.Group,
+			Since: "5.0.0", Summary: "Prints this help.", Cost: "O(1)"},
+		run: func(*conn, [][]byte) (fsm.Reply, error) { return r.help(), nil },
+	}
+	r.subs[help.Name] = localRow(help, r.full+"|")
 }
 
 func byName(rows map[string]*row) []*row {
@@ -132,13 +141,6 @@ func find(rows map[string]*row, name []byte) *row {
 	return rows[string(upper[:len(name)])]
 }
 
-func (r *row) accepts(args int) bool {
-	if r.Arity < 0 {
-		return args >= -r.Arity
-	}
-	return args == r.Arity
-}
-
 // all visits every row, containers before their subcommands.
 func (t *table) all(visit func(*row)) {
 	for _, r := range t.list {
@@ -149,15 +151,10 @@ func (t *table) all(visit func(*row)) {
 	}
 }
 
-func helpCommand(group string) fsm.Command {
-	return fsm.Command{Name: "HELP", Arity: 2, Flags: fsm.Loading | fsm.Stale, Group: group,
-		Since: "5.0.0", Summary: "Prints this help.", Cost: "O(1)"}
-}
-
-// helpReply lists the subcommands of a container as they are served here.
-func helpReply(container *row) fsm.Reply {
-	lines := []string{container.Name + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"}
-	for _, sub := range container.list {
+// help lists the subcommands of a container as they are served here.
+func (r *row) help() fsm.Reply {
+	lines := []string{r.Name + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"}
+	for _, sub := range r.list {
 		if sub.Name != "HELP" {
 			lines = append(lines, strings.TrimSpace(sub.Name+" "+sub.Syntax), "    "+sub.Summary)
 		}
