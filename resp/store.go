@@ -69,8 +69,7 @@ type Member struct {
 	Voter     bool
 	Leader    bool
 	Self      bool
-	Reachable bool   // its link answers
-	Applied   uint64 // the last entry it said it has applied
+	Reachable bool // its link answers
 }
 
 // KeyCount counts the keys of one database; databases without keys are left out.

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+)
+
+// Go lets the heap double between two collections. A keyspace of a gigabyte would then
+// take two, so the bigger the heap, the smaller the share it may grow by: at least
+// minHeadroom, at most double. A collection costs little here, as a keyspace is mostly
+// bytes without pointers.
+const (
+	minHeadroom   = 64 << 20
+	leastPercent  = 20
+	normalPercent = 100
+)
+
+// gcPercent is the share in percent by which a heap of live bytes may grow.
+func gcPercent(live uint64) int {
+	if live == 0 {
+		return normalPercent
+	}
+	return int(min(max(minHeadroom*100/live, leastPercent), normalPercent))
+}
+
+// keepHeapSmall adjusts the share after each collection, unless GOGC is set.
+func keepHeapSmall() {
+	if os.Getenv("GOGC") != "" {
+		return
+	}
+	watchCollections(&collection{})
+}
+
+// collection is garbage that tells of each collection: its finalizer runs after one.
+type collection struct{ _ [16]byte }
+
+func watchCollections(c *collection) {
+	runtime.SetFinalizer(c, func(*collection) {
+		debug.SetGCPercent(gcPercent(liveHeap()))
+		watchCollections(&collection{})
+	})
+}
+
+// liveHeap is how many bytes the last collection found in use.
+func liveHeap() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
