@@ -10,10 +10,11 @@ import (
 	"time"
 
 	"holdfast/cluster"
+	"holdfast/fsm"
 )
 
-// health serves /healthz, the process lives, and /readyz, it has a leader and has
-// caught up; a node that is not ready says why.
+// health serves /healthz, the process lives; /readyz, it has a leader and has caught
+// up (a node that is not ready says why); and /status, lines "name:value" about it.
 func health(node *cluster.Node, profiling bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
@@ -23,6 +24,14 @@ func health(node *cluster.Node, profiling bool) http.Handler {
 			return
 		}
 		fmt.Fprintln(w, "ok")
+	})
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		s, keys := node.Status(), 0
+		for db := range fsm.Databases {
+			n, _ := node.Keys(db)
+			keys += n
+		}
+		fmt.Fprintf(w, "id:%s\nrole:%s\nleader:%s\nterm:%d\napplied:%d\nkeys:%d\n", s.NodeID, s.Role, s.LeaderID, s.Term, s.AppliedIndex, keys)
 	})
 	if profiling {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)

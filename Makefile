@@ -1,0 +1,34 @@
+# What people run. `make up` and `make test` are all the set-up there is.
+.PHONY: build up down test lint deps drill bench clean
+
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
+
+build: # bin/holdfast, static
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/holdfast ./cmd/node
+
+up: build # three nodes on this machine
+	scripts/cluster up
+
+down:
+	scripts/cluster down
+
+test: deps lint # everything that CI runs
+	go test -race -timeout 14m ./cluster/... ./cmd/... ./fsm/... ./resp/...
+	go test -timeout 14m -count 1 ./test/...
+
+lint:
+	@unformatted=$$(gofmt -l cmd cluster fsm resp test); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
+	go vet ./...
+	go tool staticcheck ./...
+
+deps: # what the tests need beside Go: installed, or named
+	scripts/deps
+
+drill: build # the failover test that a person runs
+	scripts/drill
+
+bench: build
+	scripts/bench
+
+clean:
+	rm -rf bin
