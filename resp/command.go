@@ -123,13 +123,13 @@ func (r *row) categories() []string {
 		return []string{"@slow"}
 	}
 	admin := r.Flags&fsm.Admin != 0 || r.full == "lastsave" || r.full == "role"
+	data := r.Flags&(fsm.Write|fsm.ReadOnly) != 0
 	var names []string
 	for _, c := range []struct {
 		holds bool
 		name  string
 	}{
-		{r.Group == "generic" && r.Keys.First > 0, "@keyspace"},
-		{r.Group == "generic" && r.Keys.First == 0 && r.Flags&(fsm.Write|fsm.ReadOnly) != 0, "@keyspace"},
+		{r.Group == "generic" && (data || r.Container != "") || r.Group == "server" && data && r.full != "lolwut", "@keyspace"},
 		{r.Flags&fsm.ReadOnly != 0, "@read"},
 		{r.Flags&fsm.Write != 0, "@write"},
 		{r.Group == "set", "@set"},
@@ -219,7 +219,7 @@ func commandGetKeysAndFlags(c *conn, args [][]byte) (fsm.Reply, error) {
 	return c.keysOf(args[2:], func(b *fsm.Builder, key []byte, spec keySpec) {
 		b.Array(2)
 		b.Bulk(key)
-		statusSet(b, spec.flags)
+		statusSet(b, spec.flagsIn(args[2:]))
 	})
 }
 

@@ -20,9 +20,9 @@ var keyUses = map[string][]string{
 	"decrby": {"RW access update"}, "del": {"RM delete"}, "exists": {"RO"}, "expiretime": {"RO access"},
 	"getdel": {"RW access delete"}, "getex": {"RW access update"}, "getset": {"RW access update"},
 	"incr": {"RW access update"}, "incrby": {"RW access update"}, "incrbyfloat": {"RW access update"},
-	"move": {"RW access delete"}, "mset": {"OW update"}, "msetnx": {"OW insert"}, "psetex": {"OW update"},
+	"move": {"RW access update"}, "mset": {"OW update"}, "msetnx": {"OW insert"}, "psetex": {"OW update"},
 	"rename": {"RW access delete", "OW update"}, "renamenx": {"RW access delete", "OW insert"},
-	"set": {"OW update"}, "setex": {"OW update"}, "setnx": {"OW insert"}, "setrange": {"RW update"},
+	"set": {"RW access update variable_flags"}, "setex": {"OW update"}, "setnx": {"OW insert"}, "setrange": {"RW update"},
 	"strlen": {"RO"}, "touch": {"RO"}, "type": {"RO"}, "unlink": {"RM delete"},
 	"object|encoding": {"RO"}, "object|freq": {"RO"}, "object|idletime": {"RO"}, "object|refcount": {"RO"},
 }
@@ -48,6 +48,20 @@ func (r *row) keySpecs() []keySpec {
 		specs = append(specs, keySpec{at, at, 1, strings.Fields(use)})
 	}
 	return specs
+}
+
+// flagsIn are the flags for a given command line. SET alone has a choice: with GET it
+// reads what it overwrites.
+func (k keySpec) flagsIn(line [][]byte) []string {
+	if k.flags[len(k.flags)-1] != "variable_flags" {
+		return k.flags
+	}
+	for _, arg := range line[3:] {
+		if strings.EqualFold(string(arg), "get") {
+			return []string{"RW", "access", "update"}
+		}
+	}
+	return []string{"OW", "update"}
 }
 
 // describe writes the specification as the last but one element of COMMAND has it.

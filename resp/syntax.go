@@ -36,6 +36,11 @@ func (p *syntaxParser) sequence() (args []argument) {
 		case "...":
 			p.words = p.words[1:]
 		case "[":
+			if len(p.words) > 2 && p.words[1] == "..." && len(args) > 0 { // [...]
+				args[len(args)-1].multiple = true
+				p.words = p.words[3:]
+				continue
+			}
 			if n := p.repetition(); n > 0 {
 				args = repeat(args, p.words[1:n-2])
 				p.words = p.words[n:]
