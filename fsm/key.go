@@ -242,21 +242,6 @@ func scanCommand(tx *Tx, args [][]byte) (Reply, error) {
 	return reply.Reply(), nil
 }
 
-// encoder is a value that has more than one encoding in Redis.
-type encoded interface{ encoding() string }
-
-// encoding is how a Redis that has just loaded the value holds it. What a string has
-// been through before (APPEND leaves "raw" in Redis) is no part of the state.
-func (s *str) encoding() string {
-	switch {
-	case len(s.b) <= 20 && isInt(s.b):
-		return "int"
-	case len(s.b) <= 44:
-		return "embstr"
-	}
-	return "raw"
-}
-
 func isInt(b []byte) bool { _, ok := parseInt(b); return ok }
 
 func objectEncodingCommand(tx *Tx, args [][]byte) (Reply, error) {
@@ -264,7 +249,7 @@ func objectEncodingCommand(tx *Tx, args [][]byte) (Reply, error) {
 	if object == nil {
 		return Nil, nil
 	}
-	return BulkString(object.value.(encoded).encoding()), nil
+	return BulkString(object.value.encoding()), nil
 }
 
 func objectFreqCommand(tx *Tx, args [][]byte) (Reply, error) {

@@ -19,8 +19,6 @@ import (
 const (
 	rdbVersion = 10 // of Redis 7.0
 
-	rdbString = 0 // types of values
-
 	rdbSlotInfo     = 0xf4
 	rdbFunction2    = 0xf5
 	rdbModuleAux    = 0xf7
@@ -52,7 +50,8 @@ func updateCRC(crc uint64, p []byte) uint64 { return ^crc64.Update(^crc, jones, 
 // WriteTo writes the snapshot as an RDB file that redis-server 7.0 loads.
 // Its bytes are a function of the state alone.
 func (s *Snapshot) WriteTo(w io.Writer) (int64, error) {
-	out := &rdbWriter{w: bufio.NewWriterSize(w, 256<<10)}
+	buffered := bufio.NewWriterSize(w, 256<<10)
+	out := &rdbWriter{w: buffered}
 	out.buf = fmt.Appendf(nil, "REDIS%04d", rdbVersion)
 	out.aux("redis-ver", "7.0.15")
 	out.aux("redis-bits", "64")
@@ -74,17 +73,25 @@ func (s *Snapshot) WriteTo(w io.Writer) (int64, error) {
 	out.buf = binary.LittleEndian.AppendUint64(out.buf, out.crc)
 	out.flush()
 	if out.err == nil {
-		out.err = out.w.Flush()
+		out.err = buffered.Flush()
 	}
 	return out.n, out.err
 }
 
+// rdbWriter gathers what is written and passes it on in large pieces.
 type rdbWriter struct {
-	w   *bufio.Writer
+	w   io.Writer
 	buf []byte // not written yet
 	crc uint64
 	n   int64
 	err error
+}
+
+// pause passes on what was gathered, if that is much. Values call it between elements.
+func (w *rdbWriter) pause() {
+	if len(w.buf) > 16<<10 {
+		w.flush()
+	}
 }
 
 func (w *rdbWriter) flush() {
@@ -95,6 +102,12 @@ func (w *rdbWriter) flush() {
 	}
 	w.buf = w.buf[:0]
 }
+
+// length writes a number of elements or bytes.
+func (w *rdbWriter) length(n int) { w.buf = appendRDBLength(w.buf, uint64(n)) }
+
+// string writes a string behind its length.
+func (w *rdbWriter) string(s []byte) { w.buf = appendRDBString(w.buf, s) }
 
 func (w *rdbWriter) aux(name, value string) {
 	w.buf = appendRDBString(appendRDBString(append(w.buf, rdbAux), name), value)
@@ -108,30 +121,11 @@ func (w *rdbWriter) database(db int, keys *keyspace) {
 		if o.deadline != 0 {
 			w.buf = binary.LittleEndian.AppendUint64(append(w.buf, rdbExpireMillis), uint64(o.deadline))
 		}
-		w.buf = appendRDBString(append(w.buf, rdbTypeOf(o.value)), o.key)
-		w.buf = appendRDBValue(w.buf, o.value)
-		if len(w.buf) > 16<<10 {
-			w.flush()
-		}
+		w.buf = appendRDBString(append(w.buf, o.value.rdbType()), o.key)
+		o.value.writeRDB(w)
+		w.pause()
 		return w.err == nil
 	})
-}
-
-// rdbTypeOf is the type under which a value is written.
-func rdbTypeOf(v value) byte {
-	switch v.(type) {
-	case *str:
-		return rdbString
-	}
-	panic(fmt.Sprintf("fsm: no RDB type for a %s", v.kind()))
-}
-
-func appendRDBValue(buf []byte, v value) []byte {
-	switch v := v.(type) {
-	case *str:
-		return appendRDBString(buf, v.b)
-	}
-	panic(fmt.Sprintf("fsm: no RDB form of a %s", v.kind()))
 }
 
 func appendRDBString[T string | []byte](buf []byte, s T) []byte {

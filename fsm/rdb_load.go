@@ -148,21 +148,43 @@ func (r *rdbReader) key(db *database, kind byte, deadline Millis) error {
 	return nil
 }
 
-var rdbTypeNames = map[byte]string{
-	1: "list", 2: "set", 3: "sorted set", 4: "hash", 5: "sorted set", 6: "module", 7: "module",
-	9: "hash", 10: "list", 11: "set", 12: "sorted set", 13: "hash", 14: "list", 15: "stream",
-	16: "hash", 17: "sorted set", 18: "list", 19: "stream", 20: "set", 21: "stream",
-	22: "hash", 23: "hash", 24: "hash", 25: "hash",
+// The types of values in an RDB file. Redis writes a type anew whenever it invents a
+// more compact form, and reads all the older ones.
+const (
+	rdbString         = 0
+	rdbList           = 1
+	rdbSet            = 2
+	rdbZset           = 3 // scores as text
+	rdbHash           = 4
+	rdbZset2          = 5 // scores as doubles
+	rdbHashZipmap     = 9
+	rdbListZiplist    = 10
+	rdbSetIntset      = 11
+	rdbZsetZiplist    = 12
+	rdbHashZiplist    = 13
+	rdbListQuicklist  = 14 // of ziplists
+	rdbHashListpack   = 16
+	rdbZsetListpack   = 17
+	rdbListQuicklist2 = 18 // of listpacks
+	rdbSetListpack    = 20
+	rdbHashMetadata   = 24 // with deadlines of fields
+	rdbHashListpackEx = 25 // the same
+)
+
+// rdbLoaders read the values of a type.
+var rdbLoaders = map[byte]func(r *rdbReader) (value, error){
+	rdbString: loadString,
 }
 
+// rdbForeign are types that Redis writes and Holdfast does not read.
+var rdbForeign = map[byte]string{6: "module value", 7: "module value", 15: "stream", 19: "stream", 21: "stream"}
+
 func (r *rdbReader) value(kind byte) (value, error) {
-	switch kind {
-	case rdbString:
-		b, err := r.string()
-		return &str{b: b}, err
+	if load := rdbLoaders[kind]; load != nil {
+		return load(r)
 	}
-	if name, known := rdbTypeNames[kind]; known {
-		return nil, fmt.Errorf("it is a %s (type %d), which cannot be read yet", name, kind)
+	if name, known := rdbForeign[kind]; known {
+		return nil, fmt.Errorf("it is a %s (type %d), which cannot be read here", name, kind)
 	}
 	return nil, fmt.Errorf("unknown type %d", kind)
 }

@@ -26,20 +26,19 @@ func (s *Snapshot) Release() { s.dbs, s.once = [Databases]*keyspace{}, nil }
 // Digest is 40 hexadecimal digits that depend on every key, value and deadline, and
 // zeros for an empty keyspace.
 func (s *Snapshot) Digest() string {
-	hash, empty := sha1.New(), true
-	var e encoder
+	hash := sha1.New()
+	out := &rdbWriter{w: hash}
 	for db, keys := range s.dbs {
 		keys.walk(0, func(_ uint64, o *object) bool {
-			empty = false
-			e.buf = append(e.buf[:0], byte(db), rdbTypeOf(o.value))
-			e.buf = binary.BigEndian.AppendUint64(e.buf, uint64(o.deadline))
-			e.string(o.key)
-			e.buf = appendRDBValue(e.buf, o.value)
-			hash.Write(e.buf)
+			out.buf = append(out.buf, byte(db), o.value.rdbType())
+			out.buf = binary.BigEndian.AppendUint64(out.buf, uint64(o.deadline))
+			out.buf = appendRDBString(out.buf, o.key)
+			o.value.writeRDB(out)
+			out.pause()
 			return true
 		})
 	}
-	if empty {
+	if out.flush(); out.n == 0 {
 		return strings.Repeat("0", 2*sha1.Size)
 	}
 	return hex.EncodeToString(hash.Sum(nil))

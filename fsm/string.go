@@ -58,6 +58,42 @@ var stringCommands = []Command{
 		Summary: "Returns a part of the string at a key: the old name of GETRANGE.", Syntax: "key start end", Cost: "O(N) where N is the length of the part", Run: getrangeCommand},
 }
 
+// str is a string value. Bytes that a clone shares are not written to: cap is what
+// this one may grow into.
+type str struct {
+	b      []byte
+	shared bool // b is another's as well: copy before changing it in place
+}
+
+func (s *str) kind() string          { return "string" }
+func (s *str) clone() value          { return &str{b: s.b[:len(s.b):len(s.b)], shared: true} }
+func (s *str) rdbType() byte         { return rdbString }
+func (s *str) writeRDB(w *rdbWriter) { w.string(s.b) }
+
+func loadString(r *rdbReader) (value, error) {
+	b, err := r.string()
+	return &str{b: b}, err
+}
+
+// encoding leaves out what a string has been through before (APPEND leaves "raw" in
+// Redis): that is no part of the state.
+func (s *str) encoding() string {
+	switch {
+	case len(s.b) <= 20 && isInt(s.b):
+		return "int"
+	case len(s.b) <= 44:
+		return "embstr"
+	}
+	return "raw"
+}
+
+// own makes the bytes this value's alone, to be changed in place.
+func (s *str) own() {
+	if s.shared {
+		s.b, s.shared = append([]byte(nil), s.b...), false
+	}
+}
+
 // newStr is a string of its own, as what comes in belongs to the log.
 func newStr(b []byte) *str { return &str{b: append(make([]byte, 0, len(b)), b...)} }
 

@@ -20,41 +20,6 @@ func (tx *Tx) Now() Millis { return tx.now }
 // Rand is the entry's dice.
 func (tx *Tx) Rand() *Rand { return &tx.rand }
 
-// value is what a key holds.
-type value interface {
-	kind() string // as TYPE answers: "string", "hash", ...
-	clone() value // O(1): shares until one of the two changes
-}
-
-// object is a key's value with its deadline.
-type object struct {
-	key      string
-	value    value
-	deadline Millis // 0 means never
-	epoch    uint32 // Invariant: a snapshot may hold the object iff epoch < the machine's.
-	heapPos  int32  // where it is in deadlines, if it has one
-}
-
-// str is a string value. Bytes that a clone shares are not written to: cap is what
-// this one may grow into.
-type str struct {
-	b      []byte
-	shared bool // b is another's as well: copy before changing it in place
-}
-
-func (s *str) kind() string { return "string" }
-
-func (s *str) clone() value {
-	return &str{b: s.b[:len(s.b):len(s.b)], shared: true}
-}
-
-// own makes the bytes this value's alone, to be changed in place.
-func (s *str) own() {
-	if s.shared {
-		s.b, s.shared = append([]byte(nil), s.b...), false
-	}
-}
-
 // get returns the value at key, ok false where there is none, ErrWrongType where it
 // is not a T. It must not be changed.
 func get[T value](tx *Tx, key []byte) (v T, ok bool, err error) {
@@ -78,6 +43,18 @@ func edit[T value](tx *Tx, key []byte) (v T, ok bool, err error) {
 	db := tx.m.dbs[tx.db]
 	o := db.own(hash, db.keys.get(hash, key), tx.m.epoch)
 	return o.value.(T), true, nil
+}
+
+// open is edit for a key that is created, with an empty value, if it is not there. A
+// caller that leaves it empty deletes the key again.
+func open[T value](tx *Tx, key []byte, empty func() T) (v T, err error) {
+	v, ok, err := edit[T](tx, key)
+	if err != nil || ok {
+		return v, err
+	}
+	v = empty()
+	tx.put(key, v, 0)
+	return v, nil
 }
 
 // fork returns a second value equal to that of a key that exists; a change to either

@@ -1,0 +1,25 @@
+package fsm
+
+// value is what a key holds. How a value is held must be a function of what is in it
+// (and of the order, where clients see one), never of its history: a node that was
+// restored from a snapshot has to go on like the others.
+type value interface {
+	kind() string     // as TYPE answers: "string", "hash", ...
+	encoding() string // as OBJECT ENCODING answers: what a Redis has that has just loaded the value
+
+	// clone returns an equal value in constant time. It shares memory with the
+	// original, which must not be changed any more: see Tx.fork for two that live on.
+	clone() value
+
+	rdbType() byte
+	writeRDB(w *rdbWriter) // all but type and key; the bytes are a function of the value
+}
+
+// object is a key's value with its deadline.
+type object struct {
+	key      string
+	value    value
+	deadline Millis // 0 means never
+	epoch    uint32 // Invariant: a snapshot may hold the object iff epoch < the machine's.
+	heapPos  int32  // where it is in deadlines, if it has one
+}
