@@ -8,22 +8,26 @@ type database struct {
 
 func newDatabase() *database { return &database{keys: newKeyspace()} }
 
-// put stores a new object, owned by the database, in the place of whatever was there.
-func (d *database) put(hash uint64, o *object, epoch uint32) {
-	if old := d.keys.put(hash, o, epoch); old != nil && old.deadline != 0 {
+// put stores a new object, owned by the database, and returns the one in whose place it
+// is, or nil.
+func (d *database) put(hash uint64, o *object, epoch uint32) *object {
+	old := d.keys.put(hash, o, epoch)
+	if old != nil && old.deadline != 0 {
 		d.deadlines.remove(old)
 	}
 	if o.deadline != 0 {
 		d.deadlines.add(hash, o)
 	}
+	return old
 }
 
-func (d *database) delete(hash uint64, key []byte, epoch uint32) bool {
+// delete removes a key and returns its object, or nil.
+func (d *database) delete(hash uint64, key []byte, epoch uint32) *object {
 	old := d.keys.delete(hash, key, epoch)
 	if old != nil && old.deadline != 0 {
 		d.deadlines.remove(old)
 	}
-	return old != nil
+	return old
 }
 
 // own returns an object of the database in a form that no snapshot holds.

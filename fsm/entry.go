@@ -18,7 +18,8 @@ type Call struct {
 // counts once however often it is sent.
 type Request struct {
 	Calls []Call
-	Multi bool // the reply is an array with one element per call
+	Multi bool   // the reply is an array with one element per call
+	Watch uint64 // run only if the keys that the client of this number watches are unchanged; 0: none
 }
 
 // Section is the part of an entry that came in at one node.
@@ -33,7 +34,7 @@ type Section struct {
 //
 //	entry:        version u8 | kind u8 | at | ...
 //	requests:     seed u64 | count | { incarnation | low water | count | requests }
-//	request:      seq | multi u8 | count | { db u8 | count | { argument } }
+//	request:      seq | flags u8 | [watch] | count | { db u8 | count | { argument } }
 //	registration: node id | nonce | prev
 //	departure:    node id
 //	formed:       cluster id
@@ -44,6 +45,12 @@ const (
 	registrationEntry
 	departureEntry
 	formedEntry
+)
+
+// Flags of a request.
+const (
+	multiFlag byte = 1 << iota
+	watchFlag
 )
 
 // AppendEntry encodes an entry of requests: at is the leader's clock, seed its dice.
@@ -66,10 +73,16 @@ func AppendEntry(buf []byte, at Millis, seed uint64, sections []Section) []byte 
 func AppendRequest(buf []byte, seq uint64, r Request) []byte {
 	e := encoder{buf}
 	e.uint(seq)
+	var flags byte
 	if r.Multi {
-		e.buf = append(e.buf, 1)
-	} else {
-		e.buf = append(e.buf, 0)
+		flags |= multiFlag
+	}
+	if r.Watch != 0 {
+		flags |= watchFlag
+	}
+	e.buf = append(e.buf, flags)
+	if r.Watch != 0 {
+		e.uint(r.Watch)
 	}
 	e.uint(uint64(len(r.Calls)))
 	for _, call := range r.Calls {
@@ -120,6 +133,13 @@ type encoder struct{ buf []byte }
 
 func (e *encoder) uint(v uint64)   { e.buf = binary.AppendUvarint(e.buf, v) }
 func (e *encoder) bytes(b []byte)  { e.uint(uint64(len(b))); e.buf = append(e.buf, b...) }
+func (e *encoder) bool(b bool) {
+	if b {
+		e.buf = append(e.buf, 1)
+	} else {
+		e.buf = append(e.buf, 0)
+	}
+}
 func (e *encoder) string(s string) { e.uint(uint64(len(s))); e.buf = append(e.buf, s...) }
 
 // decoder reads fields. After the first malformed one every further one is zero.
@@ -191,7 +211,14 @@ func (d *decoder) count() int {
 // request decodes one request; its calls are valid until the next.
 func (d *decoder) request(s *scratch) (seq uint64, r Request) {
 	seq = d.uint()
-	r.Multi = d.byte() != 0
+	flags := d.byte()
+	r.Multi = flags&multiFlag != 0
+	if flags&watchFlag != 0 {
+		r.Watch = d.uint()
+	}
+	if flags&^(multiFlag|watchFlag) != 0 {
+		d.failed = true
+	}
 	s.calls, s.args = s.calls[:0], s.args[:0]
 	for range d.count() {
 		db := d.byte()
@@ -204,7 +231,7 @@ func (d *decoder) request(s *scratch) (seq uint64, r Request) {
 		}
 		s.calls = append(s.calls, Call{db, s.args[first:len(s.args):len(s.args)]})
 	}
-	if len(s.calls) == 0 || !r.Multi && len(s.calls) != 1 {
+	if !r.Multi && len(s.calls) != 1 {
 		d.failed = true
 	}
 	for _, call := range s.calls {

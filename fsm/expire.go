@@ -92,13 +92,20 @@ func expireCommand(name string, unit Millis, absolute bool) Handler {
 		if object == nil || !o.allow(object.deadline, deadline) {
 			return Int(0), nil
 		}
-		if deadline <= tx.Now() {
-			tx.del(args[1])
-		} else {
-			tx.expire(args[1], deadline)
-		}
+		tx.expireAndTell(args[1], deadline)
 		return Int(1), nil
 	}
+}
+
+// expireAndTell gives a key that exists a deadline, which deletes it if it has passed.
+func (tx *Tx) expireAndTell(key []byte, deadline Millis) {
+	if deadline <= tx.now {
+		tx.del(key)
+		tx.changed(genericEvent, "del", key)
+		return
+	}
+	tx.expire(key, deadline)
+	tx.changed(genericEvent, "expire", key)
 }
 
 // ttlCommand makes the handler of TTL and its like.
@@ -125,5 +132,6 @@ func persistCommand(tx *Tx, args [][]byte) (Reply, error) {
 		return Int(0), nil
 	}
 	tx.expire(args[1], 0)
+	tx.changed(genericEvent, "persist", args[1])
 	return Int(1), nil
 }

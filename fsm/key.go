@@ -47,6 +47,7 @@ func delCommand(tx *Tx, args [][]byte) (Reply, error) {
 	deleted := 0
 	for _, key := range args[1:] {
 		if tx.del(key) {
+			tx.changed(genericEvent, "del", key)
 			deleted++
 		}
 	}
@@ -98,6 +99,8 @@ func rename(tx *Tx, object *object, from, to []byte) {
 	v, deadline := object.value.clone(), object.deadline
 	tx.del(from)
 	tx.put(to, v, deadline)
+	tx.changed(genericEvent, "rename_from", from)
+	tx.changed(genericEvent, "rename_to", to)
 }
 
 var errSameObject = NewError("ERR", "source and destination objects are the same")
@@ -138,6 +141,7 @@ func copyCommand(tx *Tx, args [][]byte) (Reply, error) {
 		return Int(0), nil
 	}
 	tx.putIn(db, args[2], tx.fork(args[1]), object.deadline)
+	tx.changedIn(db, genericEvent, "copy_to", args[2])
 	return Int(1), nil
 }
 
@@ -156,6 +160,8 @@ func moveCommand(tx *Tx, args [][]byte) (Reply, error) {
 	v, deadline := object.value.clone(), object.deadline
 	tx.del(args[1])
 	tx.putIn(db, args[1], v, deadline)
+	tx.changed(genericEvent, "move_from", args[1])
+	tx.changedIn(db, genericEvent, "move_to", args[1])
 	return Int(1), nil
 }
 

@@ -28,7 +28,10 @@ type Machine struct {
 	formed   string
 	settings settings
 	once     *once
+	watches  *watches
 
+	notify  EventClass // what the setting of this name says
+	events  []Event
 	epoch   uint32 // raised by every snapshot
 	expired uint64
 	results []Result
@@ -37,7 +40,7 @@ type Machine struct {
 
 // New returns an empty machine.
 func New() *Machine {
-	m := &Machine{once: &once{}}
+	m := &Machine{once: &once{}, watches: newWatches()}
 	for i := range m.dbs {
 		m.dbs[i] = newDatabase()
 	}
@@ -71,6 +74,8 @@ func (m *Machine) Apply(index uint64, data []byte) []Result {
 	kind, at := d.byte(), Millis(d.uint())
 	m.index = index
 	m.clock = max(m.clock, at)
+	clear(m.events)
+	m.events = m.events[:0]
 	m.reap()
 
 	clear(m.results)
@@ -81,10 +86,10 @@ func (m *Machine) Apply(index uint64, data []byte) []Result {
 	case registrationEntry:
 		nodeID, nonce, prev := string(d.bytes()), d.uint(), d.uint()
 		if !d.failed {
-			m.once.register(index, nodeID, nonce, prev)
+			m.watches.drop(m.once.register(index, nodeID, nonce, prev))
 		}
 	case departureEntry:
-		m.once.drop(string(d.bytes()))
+		m.watches.drop(m.once.drop(string(d.bytes())))
 	case formedEntry:
 		m.formed = string(d.bytes())
 	default:
@@ -109,6 +114,7 @@ func (m *Machine) applyRequests(d *decoder) {
 			return
 		}
 		inc := m.once.byID(id)
+		tx.origin = id
 		if inc != nil {
 			inc.raise(lowWater)
 		}
@@ -135,7 +141,9 @@ func (m *Machine) applyOnce(tx *Tx, inc *incarnation, seq uint64, request Reques
 		return reply
 	}
 	var reply Reply
-	if request.Multi {
+	if request.Watch != 0 && !tx.unchanged(request.Watch) {
+		reply = NilArray
+	} else if request.Multi {
 		var b Builder
 		b.Array(len(request.Calls))
 		for _, call := range request.Calls {
@@ -177,8 +185,15 @@ func (m *Machine) reap() {
 		}
 		t, _ := m.dbs[db].next()
 		m.dbs[db].delete(t.hash, []byte(t.object.key), m.epoch)
-		m.expired++
+		m.hasExpired(db, t.object.key)
 	}
+}
+
+// hasExpired tells of a key that was deleted because its deadline had passed.
+func (m *Machine) hasExpired(db int, key string) {
+	m.expired++
+	m.watches.touch(db, []byte(key))
+	m.emit(db, expiredEvent, "expired", key)
 }
 
 // nextDead returns the database of the key to be reaped next.
@@ -270,7 +285,7 @@ func (m *Machine) Expired() uint64 { m.mu.RLock(); defer m.mu.RUnlock(); return 
 func (m *Machine) Snapshot() *Snapshot {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := &Snapshot{index: m.index, clock: m.clock, formed: m.formed, settings: slices.Clone(m.settings), once: m.once.clone()}
+	s := &Snapshot{index: m.index, clock: m.clock, formed: m.formed, settings: slices.Clone(m.settings), once: m.once.clone(), watches: m.watches.encode()}
 	for i, d := range m.dbs {
 		s.dbs[i] = d.keys.frozen()
 	}
@@ -283,6 +298,7 @@ func (m *Machine) become(s *state) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.dbs, m.index, m.clock = s.dbs, s.index, s.clock
-	m.formed, m.settings, m.once = s.formed, s.settings, s.once
+	m.formed, m.settings, m.once, m.watches = s.formed, s.settings, s.once, s.watches
+	m.notify = m.settings.events()
 	m.epoch++
 }

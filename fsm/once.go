@@ -43,22 +43,29 @@ func (o *once) byNode(nodeID string) *incarnation {
 	return nil
 }
 
-// register makes a node's present incarnation known, if prev is the one before it.
-func (o *once) register(index uint64, nodeID string, nonce, prev uint64) {
+// register makes a node's present incarnation known, if prev is the one before it, and
+// returns the id of that one where it has been replaced.
+func (o *once) register(index uint64, nodeID string, nonce, prev uint64) (replaced uint64) {
 	present := o.byNode(nodeID)
 	var presentID uint64
 	if present != nil {
 		presentID = present.id
 	}
 	if presentID != prev || present != nil && present.nonce == nonce {
-		return
+		return 0
 	}
 	o.drop(nodeID)
 	o.incarnations = append(o.incarnations, &incarnation{nodeID: nodeID, id: index, nonce: nonce})
+	return presentID
 }
 
-func (o *once) drop(nodeID string) {
+// drop forgets a node and returns the id of its incarnation, 0 without one.
+func (o *once) drop(nodeID string) (dropped uint64) {
+	if inc := o.byNode(nodeID); inc != nil {
+		dropped = inc.id
+	}
 	o.incarnations = slices.DeleteFunc(o.incarnations, func(inc *incarnation) bool { return inc.nodeID == nodeID })
+	return dropped
 }
 
 // raise drops the replies up to the low water.

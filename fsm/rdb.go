@@ -38,6 +38,7 @@ const (
 	auxClock   = "holdfast-clock"
 	auxFormed  = "holdfast-cluster"
 	auxOnce    = "holdfast-once"
+	auxWatches = "holdfast-watches"
 	auxSetting = "holdfast-setting:" // followed by the setting's name
 )
 
@@ -63,6 +64,7 @@ func (s *Snapshot) WriteTo(w io.Writer) (int64, error) {
 		out.aux(auxSetting+setting.name, setting.value)
 	}
 	out.aux(auxOnce, string(s.once.encode()))
+	out.aux(auxWatches, string(s.watches))
 	for db, keys := range s.dbs {
 		if keys.keys > 0 {
 			out.database(db, keys)

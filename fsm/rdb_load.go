@@ -19,6 +19,7 @@ type state struct {
 	formed   string
 	settings settings
 	once     *once
+	watches  *watches
 }
 
 // Restore replaces the state with what WriteTo, or Redis, wrote. Keys whose deadline
@@ -58,7 +59,7 @@ func (r *rdbReader) file() (*state, error) {
 	if version < 1 || version > rdbMaxVersion {
 		return nil, fmt.Errorf("version %d: this program reads 1 to %d", version, rdbMaxVersion)
 	}
-	s := &state{once: &once{}}
+	s := &state{once: &once{}, watches: newWatches()}
 	for i := range s.dbs {
 		s.dbs[i] = newDatabase()
 	}
@@ -209,6 +210,8 @@ func (r *rdbReader) aux(s *state) error {
 		s.formed = string(data)
 	case name == auxOnce:
 		s.once, err = decodeOnce(data)
+	case name == auxWatches:
+		s.watches, err = decodeWatches(data)
 	case strings.HasPrefix(name, auxSetting):
 		s.settings.set(name[len(auxSetting):], string(data))
 	}

@@ -15,6 +15,15 @@ func (s settings) find(name string) (int, bool) {
 	return slices.BinarySearchFunc(s, name, func(s setting, name string) int { return strings.Compare(s.name, name) })
 }
 
+// events are the classes of events that are wanted.
+func (s settings) events() EventClass {
+	if i, found := s.find(NotifySetting); found {
+		classes, _ := ParseEventClasses(s[i].value)
+		return classes
+	}
+	return 0
+}
+
 func (s *settings) set(name, value string) {
 	i, found := s.find(name)
 	changed := slices.Clone(*s)

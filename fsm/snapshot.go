@@ -15,6 +15,7 @@ type Snapshot struct {
 	formed   string
 	settings settings
 	once     *once
+	watches  []byte // encoded
 }
 
 // Index is the index of the last entry in the snapshot.

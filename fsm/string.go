@@ -181,8 +181,17 @@ func setCommand(tx *Tx, args [][]byte) (Reply, error) {
 	if o.keepTTL && old != nil {
 		o.deadline = old.deadline
 	}
-	tx.put(args[1], newStr(args[2]), o.deadline)
+	tx.putString(args[1], args[2], o.deadline, o.timed)
 	return reply, nil
+}
+
+// putString sets a key to a string; timed says that the command named the deadline.
+func (tx *Tx) putString(key, s []byte, deadline Millis, timed bool) {
+	tx.put(key, newStr(s), deadline)
+	tx.changed(stringEvent, "set", key)
+	if timed {
+		tx.changed(genericEvent, "expire", key)
+	}
 }
 
 func setexCommand(tx *Tx, args [][]byte) (Reply, error)  { return setExpiring(tx, args, 1000) }
@@ -193,7 +202,7 @@ func setExpiring(tx *Tx, args [][]byte, unit Millis) (Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	tx.put(args[1], newStr(args[3]), deadline)
+	tx.putString(args[1], args[3], deadline, true)
 	return OK, nil
 }
 
@@ -201,7 +210,7 @@ func setnxCommand(tx *Tx, args [][]byte) (Reply, error) {
 	if tx.lookup(args[1]) != nil {
 		return Int(0), nil
 	}
-	tx.put(args[1], newStr(args[2]), 0)
+	tx.putString(args[1], args[2], 0, false)
 	return Int(1), nil
 }
 
@@ -210,14 +219,14 @@ func getsetCommand(tx *Tx, args [][]byte) (Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	tx.put(args[1], newStr(args[2]), 0)
+	tx.putString(args[1], args[2], 0, false)
 	return reply, nil
 }
 
 func getdelCommand(tx *Tx, args [][]byte) (Reply, error) {
 	reply, err := getReply(tx, args[1])
-	if err == nil {
-		tx.del(args[1])
+	if err == nil && tx.del(args[1]) {
+		tx.changed(genericEvent, "del", args[1])
 	}
 	return reply, err
 }
@@ -258,8 +267,12 @@ func getexCommand(tx *Tx, args [][]byte) (Reply, error) {
 	case err != nil:
 		return nil, err
 	}
-	if o.timed || o.persist {
-		tx.expire(args[1], o.deadline)
+	switch {
+	case o.timed:
+		tx.expireAndTell(args[1], o.deadline)
+	case o.persist && tx.lookup(args[1]).deadline != 0:
+		tx.expire(args[1], 0)
+		tx.changed(genericEvent, "persist", args[1])
 	}
 	return reply, nil
 }
@@ -282,7 +295,7 @@ func msetCommand(tx *Tx, args [][]byte) (Reply, error) {
 		return nil, ErrArity("mset")
 	}
 	for i := 1; i < len(args); i += 2 {
-		tx.put(args[i], newStr(args[i+1]), 0)
+		tx.putString(args[i], args[i+1], 0, false)
 	}
 	return OK, nil
 }
@@ -297,7 +310,7 @@ func msetnxCommand(tx *Tx, args [][]byte) (Reply, error) {
 		}
 	}
 	for i := 1; i < len(args); i += 2 {
-		tx.put(args[i], newStr(args[i+1]), 0)
+		tx.putString(args[i], args[i+1], 0, false)
 	}
 	return Int(1), nil
 }
@@ -309,11 +322,13 @@ func appendCommand(tx *Tx, args [][]byte) (Reply, error) {
 		return nil, err
 	case !ok:
 		tx.put(args[1], newStr(args[2]), 0)
+		tx.changed(stringEvent, "append", args[1])
 		return Int(int64(len(args[2]))), nil
 	case len(s.b)+len(args[2]) > maxStringBytes:
 		return nil, ErrTooLong
 	}
 	s.append(args[2])
+	tx.changed(stringEvent, "append", args[1])
 	return Int(int64(len(s.b))), nil
 }
 
@@ -390,6 +405,7 @@ func setrangeCommand(tx *Tx, args [][]byte) (Reply, error) {
 		b := make([]byte, end)
 		copy(b[offset:], args[3])
 		tx.put(args[1], &str{b: b}, 0)
+		tx.changed(stringEvent, "setrange", args[1])
 		return Int(int64(end)), nil
 	}
 	s, _, _ = edit[*str](tx, args[1])
@@ -398,6 +414,7 @@ func setrangeCommand(tx *Tx, args [][]byte) (Reply, error) {
 	}
 	s.own()
 	copy(s.b[offset:], args[3])
+	tx.changed(stringEvent, "setrange", args[1])
 	return Int(int64(len(s.b))), nil
 }
 
@@ -440,6 +457,7 @@ func addTo(tx *Tx, key []byte, n int64) (Reply, error) {
 		return nil, ErrOverflow
 	}
 	replace(tx, key, strconv.AppendInt(nil, sum, 10))
+	tx.changed(stringEvent, "incrby", key)
 	return Int(sum), nil
 }
 
@@ -476,5 +494,6 @@ func incrbyfloatCommand(tx *Tx, args [][]byte) (Reply, error) {
 	}
 	text := []byte(formatLongDouble(sum))
 	replace(tx, args[1], text)
+	tx.changed(stringEvent, "incrbyfloat", args[1])
 	return Bulk(text), nil
 }

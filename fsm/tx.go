@@ -9,6 +9,7 @@ type Tx struct {
 	db     int // the database the command is for
 	now    Millis
 	rand   Rand
+	origin uint64 // the incarnation of the node that the command came in at
 	asking bool   // a read: now may be ahead of the machine's clock
 	due    Millis // the latest deadline met that has passed at now, but not by the log
 }
@@ -101,17 +102,34 @@ func (tx *Tx) put(key []byte, v value, deadline Millis) { tx.putIn(tx.db, key, v
 func (tx *Tx) putIn(db int, key []byte, v value, deadline Millis) {
 	d, hash := tx.m.dbs[db], hashOf(key)
 	if deadline != 0 && deadline <= tx.now {
-		d.delete(hash, key, tx.m.epoch)
+		tx.remove(db, key)
 		return
 	}
-	d.put(hash, &object{key: string(key), value: v, deadline: deadline, epoch: tx.m.epoch}, tx.m.epoch)
+	old := d.put(hash, &object{key: string(key), value: v, deadline: deadline, epoch: tx.m.epoch}, tx.m.epoch)
+	switch {
+	case old == nil:
+	case tx.alive(old):
+		return
+	default:
+		tx.m.hasExpired(db, old.key)
+	}
+	tx.m.emit(db, newEvent, "new", string(key))
 }
 
 // del deletes a key and reports whether it was there.
-func (tx *Tx) del(key []byte) bool {
-	there := tx.lookup(key) != nil
-	tx.m.dbs[tx.db].delete(hashOf(key), key, tx.m.epoch)
-	return there
+func (tx *Tx) del(key []byte) bool { return tx.remove(tx.db, key) }
+
+// remove is del in another database.
+func (tx *Tx) remove(db int, key []byte) bool {
+	old := tx.m.dbs[db].delete(hashOf(key), key, tx.m.epoch)
+	switch {
+	case old == nil:
+		return false
+	case tx.alive(old):
+		return true
+	}
+	tx.m.hasExpired(db, old.key)
+	return false
 }
 
 // expire sets the deadline of a key that exists; 0 removes it. A deadline that is not
@@ -121,12 +139,11 @@ func (tx *Tx) expire(key []byte, deadline Millis) {
 	if o == nil {
 		return
 	}
-	d, hash := tx.m.dbs[tx.db], hashOf(key)
 	if deadline != 0 && deadline <= tx.now {
-		d.delete(hash, key, tx.m.epoch)
+		tx.del(key)
 		return
 	}
-	d.setDeadline(hash, o, deadline, tx.m.epoch)
+	tx.m.dbs[tx.db].setDeadline(hashOf(key), o, deadline, tx.m.epoch)
 }
 
 // size counts the keys of the database, those included that are about to be reaped.
@@ -167,10 +184,26 @@ func (tx *Tx) scan(cursor uint64, count int, visit func(*object)) (next uint64) 
 }
 
 // flush empties a database.
-func (tx *Tx) flush(db int) { tx.m.dbs[db] = newDatabase() }
+func (tx *Tx) flush(db int) {
+	tx.m.watches.touchAll(db, func(key string) bool { return tx.lookupIn(db, []byte(key)) != nil })
+	tx.m.dbs[db] = newDatabase()
+}
 
 // swap exchanges two databases.
-func (tx *Tx) swap(a, b int) { tx.m.dbs[a], tx.m.dbs[b] = tx.m.dbs[b], tx.m.dbs[a] }
+func (tx *Tx) swap(a, b int) {
+	if a == b {
+		return
+	}
+	inEither := func(key string) bool {
+		return tx.lookupIn(a, []byte(key)) != nil || tx.lookupIn(b, []byte(key)) != nil
+	}
+	tx.m.watches.touchAll(a, inEither)
+	tx.m.watches.touchAll(b, inEither)
+	tx.m.dbs[a], tx.m.dbs[b] = tx.m.dbs[b], tx.m.dbs[a]
+}
 
 // set stores a replicated setting.
-func (tx *Tx) set(name, value string) { tx.m.settings.set(strings.ToLower(name), value) }
+func (tx *Tx) set(name, value string) {
+	tx.m.settings.set(strings.ToLower(name), value)
+	tx.m.notify = tx.m.settings.events()
+}
