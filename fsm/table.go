@@ -65,6 +65,7 @@ const (
 	Dangerous                      // ACL category @dangerous
 	MayReplicate                   // may end up in the log without being a Write
 	AllowBusy                      // answered while a script runs
+	SkipSlowlog                    // not in the slow log: what it runs is
 	Internal                       // sent by connections for a client, not by clients
 )
 

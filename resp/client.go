@@ -230,7 +230,7 @@ func (c *conn) describe(now time.Time) string {
 	for _, f := range []struct {
 		set  bool
 		flag string
-	}{{info.noEvict, "e"}, {info.noTouch, "T"}, {info.readOnly, "r"}, {isUnix(c.nc), "U"}} {
+	}{{info.queued >= 0, "x"}, {info.noEvict, "e"}, {info.noTouch, "T"}, {info.readOnly, "r"}, {isUnix(c.nc), "U"}} {
 		if f.set {
 			flags += f.flag
 		}
@@ -240,9 +240,9 @@ func (c *conn) describe(now time.Time) string {
 	}
 	idle := max(0, now.UnixMilli()-c.lastActive.Load()) / 1000
 	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 "+
-		"multi=-1 qbuf=%d qbuf-free=%d argv-mem=0 multi-mem=0 rbs=%d rbp=%d obl=0 oll=0 omem=0 tot-mem=%d events=r "+
+		"multi=%d qbuf=%d qbuf-free=%d argv-mem=0 multi-mem=0 rbs=%d rbp=%d obl=0 oll=0 omem=0 tot-mem=%d events=r "+
 		"cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s",
-		c.id, c.address(), c.localAddress(), c.fd, info.name, int(now.Sub(c.since).Seconds()), idle, flags, info.db,
+		c.id, c.address(), c.localAddress(), c.fd, info.name, int(now.Sub(c.since).Seconds()), idle, flags, info.db, info.queued,
 		info.buffered, info.free, info.outCap, info.outCap, info.buffered+info.free+info.outCap,
 		c.lastName(), info.version, info.libName, info.libVersion)
 }

@@ -45,6 +45,8 @@ type conn struct {
 	authenticated bool
 	readOnly      bool // READONLY: reads may be answered from this node's copy
 	reply         replyMode
+	multi         *transaction // since MULTI, nil otherwise
+	watch         uint64       // the number under which the keyspace watches keys for EXEC; 0: none
 	closing       bool // close when what is in out is written
 
 	mu   sync.Mutex // guards info, which CLIENT LIST reads
@@ -62,6 +64,7 @@ type clientInfo struct {
 	version                   int
 	noEvict, noTouch          bool
 	readOnly                  bool
+	queued                    int // since MULTI; -1 outside
 	buffered, free            int // of the query buffer
 	outCap                    int
 }
@@ -74,7 +77,7 @@ func newConn(s *Server, nc net.Conn, id int64, set *settings) *conn {
 		parser: parser{maxArgs: s.cfg.MaxArguments, maxInline: s.cfg.MaxInlineBytes},
 	}
 	c.fd = descriptor(nc)
-	c.info.version = 2
+	c.info.version, c.info.queued = 2, -1
 	c.lastActive.Store(c.since.UnixMilli())
 	return c
 }
@@ -109,6 +112,8 @@ func (c *conn) kill() {
 func (c *conn) serve() {
 	defer c.server.forget(c)
 	defer c.release()
+	defer c.unwatch()
+	defer c.leaveMulti()
 	defer c.nc.Close()
 	defer c.cancel()
 	defer func() {
@@ -340,6 +345,9 @@ func (c *conn) linger() {
 func (c *conn) publish() {
 	c.mu.Lock()
 	c.info.db, c.info.version, c.info.readOnly = c.db, c.version, c.readOnly
+	if c.info.queued = -1; c.multi != nil {
+		c.info.queued = len(c.multi.rows)
+	}
 	c.info.buffered, c.info.free, c.info.outCap = c.w-c.r, len(c.buf)-(c.w-c.r), cap(c.out)
 	c.mu.Unlock()
 }

@@ -78,24 +78,35 @@ func readWriteCommand(c *conn, args [][]byte) (fsm.Reply, error) {
 }
 
 func selectCommand(c *conn, args [][]byte) (fsm.Reply, error) {
-	db, ok := parseInt(args[1])
-	switch {
-	case !ok:
-		return nil, fsm.ErrNotInteger
-	case db < math.MinInt32 || db > math.MaxInt32:
-		return nil, fsm.NewError("ERR", "value is out of range, value must between -2147483648 and 2147483647")
-	case db < 0 || db >= fsm.Databases:
-		return nil, fsm.ErrDBIndex
+	db, err := selectArg(args[1])
+	if err != nil {
+		return nil, err
 	}
-	c.db = uint8(db)
+	c.db = db
 	return fsm.OK, nil
 }
 
+// selectArg reads the number of a database.
+func selectArg(arg []byte) (uint8, error) {
+	db, ok := parseInt(arg)
+	switch {
+	case !ok:
+		return 0, fsm.ErrNotInteger
+	case db < math.MinInt32 || db > math.MaxInt32:
+		return 0, fsm.NewError("ERR", "value is out of range, value must between -2147483648 and 2147483647")
+	case db < 0 || db >= fsm.Databases:
+		return 0, fsm.ErrDBIndex
+	}
+	return uint8(db), nil
+}
+
 func resetCommand(c *conn, args [][]byte) (fsm.Reply, error) {
+	c.leaveMulti()
+	c.unwatch()
 	c.db, c.version, c.readOnly, c.reply = 0, 2, false, replyOn
 	c.authenticated = c.server.loadSettings().requirePass == ""
 	c.mu.Lock()
-	c.info = clientInfo{version: 2, libName: c.info.libName, libVersion: c.info.libVersion}
+	c.info = clientInfo{version: 2, queued: -1, libName: c.info.libName, libVersion: c.info.libVersion}
 	c.mu.Unlock()
 	return fsm.Status("RESET"), nil
 }

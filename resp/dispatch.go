@@ -48,12 +48,16 @@ func (c *conn) dispatch(args [][]byte, size int) {
 			row.stats.rejected.Add(1)
 		}
 		c.runBatch()
+		if c.multi != nil {
+			c.multi.aborted = true
+		}
 		c.answer(errorReply(err))
+	case c.multi != nil && !immediate[row.full]:
+		c.queue(row, args)
 	case row.run != nil:
 		c.runBatch()
 		c.runLocal(row, args)
 	default:
-		// MULTI queues here, once there is one.
 		c.enqueue(row, args, size)
 	}
 }

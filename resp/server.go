@@ -31,6 +31,7 @@ type Server struct {
 	started  time.Time
 	saving   atomic.Bool // a SAVE or BGSAVE of a client is under way
 	stopping atomic.Bool
+	watches  atomic.Uint64 // numbers given to clients that watch keys
 	stop     chan struct{} // closed when background work shall end
 	wg       sync.WaitGroup
 

@@ -31,6 +31,36 @@ func appendReply(out []byte, reply fsm.Reply, version int) (_ []byte, ok bool) {
 	return t.out, true
 }
 
+// nextHeader returns the first line of a reply that is well-formed, without its end, and
+// what follows; n is the number in it, 0 where it has none.
+func nextHeader(reply fsm.Reply) (line, rest fsm.Reply, n int) {
+	end := bytes.IndexByte(reply, '\n')
+	line, rest = reply[:end-1], reply[end+1:]
+	if number, ok := parseInt(line[1:]); ok {
+		n = int(number)
+	}
+	return line, rest, n
+}
+
+// nextReply divides what is one reply, well-formed, from those behind it.
+func nextReply(replies fsm.Reply) (one, rest fsm.Reply) {
+	line, rest, n := nextHeader(replies)
+	switch line[0] {
+	case '$', '=', '!':
+		if n >= 0 {
+			rest = rest[n+2:]
+		}
+	case '%':
+		n *= 2
+		fallthrough
+	case '*', '~', '>':
+		for range n {
+			_, rest = nextReply(rest)
+		}
+	}
+	return replies[:len(replies)-len(rest)], rest
+}
+
 // maxDepth is how deep replies nest. COMMAND DOCS, the deepest, has about a dozen levels.
 const maxDepth = 32
 
