@@ -131,8 +131,8 @@ func entryHeader(buf []byte, kind byte, at Millis) encoder {
 // encoder appends fields.
 type encoder struct{ buf []byte }
 
-func (e *encoder) uint(v uint64)   { e.buf = binary.AppendUvarint(e.buf, v) }
-func (e *encoder) bytes(b []byte)  { e.uint(uint64(len(b))); e.buf = append(e.buf, b...) }
+func (e *encoder) uint(v uint64)  { e.buf = binary.AppendUvarint(e.buf, v) }
+func (e *encoder) bytes(b []byte) { e.uint(uint64(len(b))); e.buf = append(e.buf, b...) }
 func (e *encoder) bool(b bool) {
 	if b {
 		e.buf = append(e.buf, 1)

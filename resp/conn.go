@@ -47,7 +47,7 @@ type conn struct {
 	reply         replyMode
 	multi         *transaction // since MULTI, nil otherwise
 	watch         uint64       // the number under which the keyspace watches keys for EXEC; 0: none
-	closing       bool // close when what is in out is written
+	closing       bool         // close when what is in out is written
 
 	mu   sync.Mutex // guards info, which CLIENT LIST reads
 	info clientInfo
