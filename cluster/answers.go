@@ -88,6 +88,8 @@ func (n *Node) handle(from *asker, kind byte, id uint64, payload []byte) {
 		var e encoder
 		e.bool(n.formation.promise(d.string()))
 		answer(e.buf, d.err)
+	case askBroadcast:
+		answer(n.receive(payload), nil)
 	case askCampaign:
 		dead, term := d.string(), d.uint()
 		answer(nil, d.err)

@@ -48,6 +48,7 @@ func (n *Node) apply(l *raft.Log) any {
 	n.applyMu.Lock()
 	results := n.machine.Apply(l.Index, l.Data)
 	n.outbox.applied(results)
+	n.tellEvents()
 	var forward []fsm.Result
 	if n.route.leading() {
 		forward = append(forward, results...)

@@ -29,6 +29,7 @@ const (
 	askJoin                       // hello -> cluster id
 	askPromise                    // node id -> granted
 	askCampaign                   // dead node, term ->
+	askBroadcast                  // message of the listeners -> answer of theirs
 	answerOK
 	answerError
 

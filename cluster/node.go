@@ -52,7 +52,8 @@ type Node struct {
 	appliedBytes atomic.Int64
 	roundNumber  atomic.Uint64
 	campaigned   atomic.Uint64 // the last term in which this node stood by certainty
-	metMember    atomic.Bool   // another node of the cluster has been met since the start
+	listener     atomic.Pointer[Listener]
+	metMember    atomic.Bool // another node of the cluster has been met since the start
 	started      time.Time
 
 	admitMu  sync.Mutex

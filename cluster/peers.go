@@ -3,6 +3,7 @@ package cluster
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,9 @@ type peers struct {
 type peer struct {
 	n  *Node
 	id string
+
+	unanswered atomic.Int32 // broadcasts
+	slow       atomic.Bool  // it has let one wait too long, and has answered none since
 
 	redial chan struct{} // the node may be back, or elsewhere
 	stop   chan struct{}

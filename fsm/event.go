@@ -34,7 +34,7 @@ var eventLetters = []struct {
 }{
 	{'g', genericEvent}, {'$', stringEvent}, {'l', listEvent}, {'s', setEvent}, {'h', hashEvent},
 	{'z', zsetEvent}, {'x', expiredEvent}, {'e', evictedEvent}, {'t', streamEvent}, {'d', moduleEvent},
-	{'K', KeyspaceEvents}, {'E', KeyeventEvents}, {'m', missEvent}, {'n', newEvent},
+	{'n', newEvent}, {'K', KeyspaceEvents}, {'E', KeyeventEvents}, {'m', missEvent},
 }
 
 // ParseEventClasses reads a value of notify-keyspace-events; false for an unknown letter.
@@ -56,7 +56,7 @@ next:
 	return classes, true
 }
 
-// String writes the classes as CONFIG GET shows them.
+// String writes the classes as CONFIG GET shows them: n is not told beside A.
 func (c EventClass) String() string {
 	var b strings.Builder
 	all := c&allEvents == allEvents
@@ -64,7 +64,7 @@ func (c EventClass) String() string {
 		b.WriteByte('A')
 	}
 	for _, l := range eventLetters {
-		if c&l.class != 0 && !(all && allEvents&l.class != 0) {
+		if c&l.class != 0 && !(all && (allEvents|newEvent)&l.class != 0) {
 			b.WriteByte(l.letter)
 		}
 	}

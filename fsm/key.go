@@ -98,6 +98,7 @@ func rename(tx *Tx, object *object, from, to []byte) {
 	}
 	v, deadline := object.value.clone(), object.deadline
 	tx.del(from)
+	tx.del(to) // as in Redis, what takes its place is a new key
 	tx.put(to, v, deadline)
 	tx.changed(genericEvent, "rename_from", from)
 	tx.changed(genericEvent, "rename_to", to)
@@ -140,6 +141,7 @@ func copyCommand(tx *Tx, args [][]byte) (Reply, error) {
 	if object == nil || !replace && tx.lookupIn(db, args[2]) != nil {
 		return Int(0), nil
 	}
+	tx.remove(db, args[2])
 	tx.putIn(db, args[2], tx.fork(args[1]), object.deadline)
 	tx.changedIn(db, genericEvent, "copy_to", args[2])
 	return Int(1), nil

@@ -177,7 +177,7 @@ func clientList(c *conn, args [][]byte) (fsm.Reply, error) {
 		if err != nil {
 			return nil, err
 		}
-		wanted = func(*conn) bool { return kind == "normal" }
+		wanted = func(other *conn) bool { return other.kind() == kind }
 	case len(args) > 3 && strings.EqualFold(string(args[2]), "id"):
 		var ids []int64
 		for _, arg := range args[3:] {
@@ -208,8 +208,22 @@ func verbatim(text string) fsm.Reply {
 	return b.Reply()
 }
 
-// parseClientType returns the type in lower case, "slave" as "replica". Every client is
-// "normal" here: nodes of the cluster talk to each other elsewhere.
+// kind is what CLIENT LIST calls a type: "pubsub" for one that listens to channels. There
+// are no others here: nodes of the cluster talk to each other elsewhere.
+func (i *clientInfo) kind() string {
+	if i.listening != [3]int{} {
+		return "pubsub"
+	}
+	return "normal"
+}
+
+func (c *conn) kind() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.info.kind()
+}
+
+// parseClientType returns the type in lower case, "slave" as "replica".
 func parseClientType(arg []byte) (string, error) {
 	switch kind := strings.ToLower(string(arg)); kind {
 	case "normal", "master", "replica", "pubsub":
@@ -230,7 +244,7 @@ func (c *conn) describe(now time.Time) string {
 	for _, f := range []struct {
 		set  bool
 		flag string
-	}{{info.queued >= 0, "x"}, {info.noEvict, "e"}, {info.noTouch, "T"}, {info.readOnly, "r"}, {isUnix(c.nc), "U"}} {
+	}{{info.kind() == "pubsub", "P"}, {info.queued >= 0, "x"}, {info.noEvict, "e"}, {info.noTouch, "T"}, {info.readOnly, "r"}, {isUnix(c.nc), "U"}} {
 		if f.set {
 			flags += f.flag
 		}
@@ -239,10 +253,10 @@ func (c *conn) describe(now time.Time) string {
 		flags = "N"
 	}
 	idle := max(0, now.UnixMilli()-c.lastActive.Load()) / 1000
-	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 "+
+	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=%d psub=%d ssub=%d "+
 		"multi=%d qbuf=%d qbuf-free=%d argv-mem=0 multi-mem=0 rbs=%d rbp=%d obl=0 oll=0 omem=0 tot-mem=%d events=r "+
 		"cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s",
-		c.id, c.address(), c.localAddress(), c.fd, info.name, int(now.Sub(c.since).Seconds()), idle, flags, info.db, info.queued,
+		c.id, c.address(), c.localAddress(), c.fd, info.name, int(now.Sub(c.since).Seconds()), idle, flags, info.db, info.listening[toChannel], info.listening[toPattern], info.listening[toShard], info.queued,
 		info.buffered, info.free, info.outCap, info.outCap, info.buffered+info.free+info.outCap,
 		c.lastName(), info.version, info.libName, info.libVersion)
 }
@@ -351,6 +365,6 @@ func parseKill(args [][]byte) (killFilter, error) {
 }
 
 func (f *killFilter) matches(c *conn) bool {
-	return (f.id == 0 || f.id == c.id) && (f.kind == "" || f.kind == "normal") &&
+	return (f.id == 0 || f.id == c.id) && (f.kind == "" || f.kind == c.kind()) &&
 		(f.addr == "" || f.addr == c.address()) && (f.laddr == "" || f.laddr == c.localAddress())
 }

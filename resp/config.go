@@ -57,6 +57,14 @@ type Config struct {
 	// what bounds output: beside one batch nothing is buffered. Default 60 s; 100 ms to 1 h.
 	OutputTimeout time.Duration
 
+	// PubSubHardBytes cuts off a subscriber at once that has more than so many bytes of
+	// messages before it, and PubSubSoftBytes one that has for longer than PubSubSoftTime
+	// (client-output-buffer-limit pubsub). Defaults 32 MiB, 8 MiB and 60 s; 64 KiB to 4 GiB,
+	// 64 KiB to PubSubHardBytes, 1 s to 1 h.
+	PubSubHardBytes int64
+	PubSubSoftBytes int64
+	PubSubSoftTime  time.Duration
+
 	// GroupCommands and GroupBytes bound what a connection hands to the Store at once of
 	// a pipeline. Default 1024 and 1 MiB; 1 to 65536, and 1 KiB to 16 MiB. One command may
 	// be longer than GroupBytes.
@@ -86,6 +94,9 @@ func DefaultConfig() Config {
 		InflightBytes:    512 << 20,
 		StallTimeout:     30 * time.Second,
 		OutputTimeout:    60 * time.Second,
+		PubSubHardBytes:  32 << 20,
+		PubSubSoftBytes:  8 << 20,
+		PubSubSoftTime:   time.Minute,
 		GroupCommands:    1024,
 		GroupBytes:       1 << 20,
 		Build:            "dev",
@@ -118,6 +129,12 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("stall-timeout %v: want 100ms to 1h", c.StallTimeout)
 	case c.OutputTimeout < 100*time.Millisecond || c.OutputTimeout > time.Hour:
 		return fmt.Errorf("output-timeout %v: want 100ms to 1h", c.OutputTimeout)
+	case c.PubSubHardBytes < 64<<10 || c.PubSubHardBytes > 4<<30:
+		return fmt.Errorf("pubsub-hard-bytes %d: want %d to %d", c.PubSubHardBytes, 64<<10, int64(4<<30))
+	case c.PubSubSoftBytes < 64<<10 || c.PubSubSoftBytes > c.PubSubHardBytes:
+		return fmt.Errorf("pubsub-soft-bytes %d: want %d to pubsub-hard-bytes %d", c.PubSubSoftBytes, 64<<10, c.PubSubHardBytes)
+	case c.PubSubSoftTime < time.Second || c.PubSubSoftTime > time.Hour:
+		return fmt.Errorf("pubsub-soft-time %v: want 1s to 1h", c.PubSubSoftTime)
 	case c.GroupCommands < 1 || c.GroupCommands > 65536:
 		return fmt.Errorf("group-commands %d: want 1 to 65536", c.GroupCommands)
 	case c.GroupBytes < 1<<10 || c.GroupBytes > 16<<20:

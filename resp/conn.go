@@ -46,6 +46,7 @@ type conn struct {
 	readOnly      bool // READONLY: reads may be answered from this node's copy
 	reply         replyMode
 	multi         *transaction // since MULTI, nil otherwise
+	sub           *subscriber  // once the client has listened to channels
 	watch         uint64       // the number under which the keyspace watches keys for EXEC; 0: none
 	closing       bool         // close when what is in out is written
 
@@ -64,8 +65,9 @@ type clientInfo struct {
 	version                   int
 	noEvict, noTouch          bool
 	readOnly                  bool
-	queued                    int // since MULTI; -1 outside
-	buffered, free            int // of the query buffer
+	queued                    int    // since MULTI; -1 outside
+	listening                 [3]int // subscriptions of each kind
+	buffered, free            int    // of the query buffer
 	outCap                    int
 }
 
@@ -112,6 +114,7 @@ func (c *conn) kill() {
 func (c *conn) serve() {
 	defer c.server.forget(c)
 	defer c.release()
+	defer c.silence()
 	defer c.unwatch()
 	defer c.leaveMulti()
 	defer c.nc.Close()
@@ -226,7 +229,7 @@ func (c *conn) readDeadline() time.Time {
 	if c.held > 0 {
 		return time.Now().Add(c.server.cfg.StallTimeout)
 	}
-	if idle := c.server.settings.Load().idleTimeout; idle > 0 {
+	if idle := c.server.settings.Load().idleTimeout; idle > 0 && !c.listens() {
 		return time.Now().Add(idle)
 	}
 	return time.Time{}
@@ -289,25 +292,46 @@ func (c *conn) answer(reply fsm.Reply) {
 // flush writes the replies, piece by piece, so that a slow client needs only to read a
 // piece within the timeout, and one that reads nothing is closed.
 func (c *conn) flush() error {
-	for out := c.out; len(out) > 0; {
-		if err := c.nc.SetWriteDeadline(time.Now().Add(c.server.cfg.OutputTimeout)); err != nil {
-			return c.broken(err)
-		}
-		n, err := c.nc.Write(out[:min(len(out), 4*outputChunk)])
-		c.server.stats.output.Add(int64(n))
-		if err != nil {
-			return c.broken(err)
-		}
-		out = out[n:]
+	if c.sub != nil {
+		c.sub.send(c.out)
+	} else if err := c.write(c.out); err != nil {
+		return c.broken(err)
 	}
 	if cap(c.out) > 2*outputChunk {
 		c.out = nil
 	}
 	c.out = c.out[:0]
 	if c.closing {
+		if c.sub != nil {
+			c.server.hub.forget(c.sub)
+			c.sub.drain()
+		}
 		c.linger()
 	}
 	return nil
+}
+
+func (c *conn) write(out []byte) error {
+	for len(out) > 0 {
+		if err := c.nc.SetWriteDeadline(time.Now().Add(c.server.cfg.OutputTimeout)); err != nil {
+			return err
+		}
+		n, err := c.nc.Write(out[:min(len(out), 4*outputChunk)])
+		c.server.stats.output.Add(int64(n))
+		if err != nil {
+			return err
+		}
+		out = out[n:]
+	}
+	return nil
+}
+
+// silence ends the client's listening.
+func (c *conn) silence() {
+	if c.sub != nil {
+		c.server.hub.forget(c.sub)
+		c.sub.close()
+	}
 }
 
 // broken ends a connection that cannot be written to; commands it has already sent that
@@ -347,6 +371,13 @@ func (c *conn) publish() {
 	c.info.db, c.info.version, c.info.readOnly = c.db, c.version, c.readOnly
 	if c.info.queued = -1; c.multi != nil {
 		c.info.queued = len(c.multi.rows)
+	}
+	if c.sub != nil {
+		c.server.hub.mu.RLock()
+		for kind, names := range c.sub.names {
+			c.info.listening[kind] = len(names)
+		}
+		c.server.hub.mu.RUnlock()
 	}
 	c.info.buffered, c.info.free, c.info.outCap = c.w-c.r, len(c.buf)-(c.w-c.r), cap(c.out)
 	c.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"holdfast/fsm"
@@ -49,6 +50,13 @@ var (
 var pong = fsm.Status("PONG")
 
 func pingCommand(c *conn, args [][]byte) (fsm.Reply, error) {
+	if c.version == 2 && c.listens() && len(args) <= 2 {
+		var b fsm.Builder
+		b.Array(2)
+		b.BulkString("pong")
+		b.Bulk(slices.Concat(args[1:]...))
+		return b.Reply(), nil
+	}
 	switch len(args) {
 	case 1:
 		return pong, nil
@@ -103,6 +111,10 @@ func selectArg(arg []byte) (uint8, error) {
 func resetCommand(c *conn, args [][]byte) (fsm.Reply, error) {
 	c.leaveMulti()
 	c.unwatch()
+	if c.sub != nil {
+		c.server.hub.forget(c.sub)
+		c.sub.setVersion(2)
+	}
 	c.db, c.version, c.readOnly, c.reply = 0, 2, false, replyOn
 	c.authenticated = c.server.loadSettings().requirePass == ""
 	c.mu.Lock()
@@ -178,6 +190,9 @@ func helloCommand(c *conn, args [][]byte) (fsm.Reply, error) {
 		c.setName(name)
 	}
 	c.version = version
+	if c.sub != nil {
+		c.sub.setVersion(version)
+	}
 	return c.server.hello(c), nil
 }
 

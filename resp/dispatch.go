@@ -52,6 +52,9 @@ func (c *conn) dispatch(args [][]byte, size int) {
 			c.multi.aborted = true
 		}
 		c.answer(errorReply(err))
+	case c.sub != nil && c.version == 2 && !inSubscription[row.full] && c.listens():
+		c.runBatch()
+		c.answer(errorReply(errInSubscription(row.full)))
 	case c.multi != nil && !immediate[row.full]:
 		c.queue(row, args)
 	case row.run != nil:

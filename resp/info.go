@@ -239,11 +239,14 @@ func infoStats(s *Server, status *Status, add adder) {
 	add("expired_keys", status.Expired)
 	add("evicted_keys", 0)
 	add("evicted_clients", 0)
-	add("pubsub_channels", 0)
-	add("pubsub_patterns", 0)
+	channels, patterns, shards := s.hub.counts()
+	add("pubsub_channels", channels)
+	add("pubsub_patterns", patterns)
+	add("pubsubshard_channels", shards)
 	add("latest_fork_usec", 0)
 	add("total_forks", 0)
 	add("total_error_replies", total)
+	add("client_output_buffer_limit_disconnections", s.stats.outputLimit.Load())
 	add("connection_panics", s.stats.panics.Load())
 }
 

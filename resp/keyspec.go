@@ -24,6 +24,7 @@ var keyUses = map[string][]string{
 	"rename": {"RW access delete", "OW update"}, "renamenx": {"RW access delete", "OW insert"},
 	"set": {"RW access update variable_flags"}, "setex": {"OW update"}, "setnx": {"OW insert"}, "setrange": {"RW update"},
 	"strlen": {"RO"}, "touch": {"RO"}, "type": {"RO"}, "unlink": {"RM delete"}, "watch": {"RO"},
+	"spublish": {"not_key"}, "ssubscribe": {"not_key"}, "sunsubscribe": {"not_key"},
 	"object|encoding": {"RO"}, "object|freq": {"RO"}, "object|idletime": {"RO"}, "object|refcount": {"RO"},
 }
 

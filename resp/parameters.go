@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"holdfast/fsm"
 )
 
 // kind says where a parameter lives.
@@ -31,7 +33,9 @@ var parameters = []parameter{
 	{"appendfsync", fixed, constant("always"), oneOf("everysec", "always", "no")},
 	{"appendonly", fixed, constant("yes"), yesNo},
 	{"bind", fixed, func(s *Server) string { return s.cfg.Bind }, text},
-	{"client-output-buffer-limit", fixed, constant("normal 0 0 0 slave 0 0 0 pubsub 0 0 0"), text},
+	{"client-output-buffer-limit", fixed, func(s *Server) string {
+		return fmt.Sprintf("normal 0 0 0 slave 0 0 0 pubsub %d %d %d", s.cfg.PubSubHardBytes, s.cfg.PubSubSoftBytes, int(s.cfg.PubSubSoftTime.Seconds()))
+	}, text},
 	{"client-query-buffer-limit", fixed, func(s *Server) string { return fmt.Sprint(s.cfg.QueryBufferBytes) }, memory(1<<20, math.MaxInt64)},
 	{"cluster-enabled", immutable, constant("no"), yesNo},
 	{"daemonize", immutable, constant("no"), yesNo},
@@ -49,7 +53,11 @@ var parameters = []parameter{
 		"volatile-ttl", "allkeys-lru", "allkeys-lfu", "allkeys-random", "noeviction")},
 	{"min-replicas-to-write", fixed, constant("0"), integer(0, math.MaxInt32)},
 	{"min-slaves-to-write", fixed, constant("0"), integer(0, math.MaxInt32)},
-	{"notify-keyspace-events", fixed, constant(""), eventClasses},
+	{fsm.NotifySetting, replicated, func(s *Server) string {
+		letters, _ := s.store.Setting(fsm.NotifySetting)
+		classes, _ := fsm.ParseEventClasses(letters)
+		return classes.String()
+	}, eventClasses},
 	{"port", fixed, func(s *Server) string { return fmt.Sprint(s.cfg.Port) }, integer(0, 65535)},
 	{"proto-max-bulk-len", replicated, func(s *Server) string { return fmt.Sprint(s.settings.Load().maxBulk) }, memory(1<<20, math.MaxInt64)},
 	{"replica-read-only", fixed, constant("yes"), yesNo},
@@ -162,7 +170,7 @@ func memory(from, to int64) func(string) (string, error) {
 var memoryUnits = map[string]int64{"": 1, "b": 1, "k": 1e3, "kb": 1 << 10, "m": 1e6, "mb": 1 << 20, "g": 1e9, "gb": 1 << 30}
 
 func eventClasses(v string) (string, error) {
-	if strings.Trim(v, "Ag$lshzxeKEtmdn") != "" {
+	if _, ok := fsm.ParseEventClasses(v); !ok {
 		return "", complaint("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
 	}
 	return v, nil

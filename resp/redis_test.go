@@ -54,6 +54,7 @@ func TestConversation(t *testing.T) {
 	for _, test := range []struct{ file, password string }{
 		{"conversation.txt", ""},
 		{"password.txt", "secret"},
+		{"pubsub.txt", ""},
 	} {
 		t.Run(test.file, func(t *testing.T) {
 			cfg := DefaultConfig()
@@ -107,18 +108,21 @@ func converse(c *testClient, data string) string {
 	c.send(data)
 	time.Sleep(time.Millisecond) // let an error close the connection before more is sent
 	c.Write([]byte(command(mark)))
-	var all strings.Builder
+	var all, messages strings.Builder // Redis sends some messages before a reply and some after it
 	for {
 		c.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
 		reply, err := readReply(c.r)
 		switch {
 		case err != nil && os.IsTimeout(err):
-			return all.String() + reply + "<silent>"
+			return messages.String() + all.String() + reply + "<silent>"
 		case err != nil:
-			return all.String() + reply + "<closed>"
+			return messages.String() + all.String() + reply + "<closed>"
 		case strings.Contains(reply, mark):
-			return all.String()
+			return messages.String() + all.String()
+		case strings.HasPrefix(reply, ">"):
+			messages.WriteString(reply)
+		default:
+			all.WriteString(reply)
 		}
-		all.WriteString(reply)
 	}
 }

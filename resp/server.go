@@ -26,6 +26,7 @@ type Server struct {
 	inflight *semaphore.Weighted // bytes of Config.InflightBytes
 	settings atomic.Pointer[settings]
 	stats    stats
+	hub      *hub
 	pause    pause
 	runID    string // 40 hexadecimal digits, new with each process
 	started  time.Time
@@ -51,6 +52,7 @@ func New(cfg Config, store Store, log *slog.Logger) *Server {
 		store:    store,
 		log:      log,
 		table:    newTable(),
+		hub:      newHub(),
 		inflight: semaphore.NewWeighted(cfg.InflightBytes),
 		runID:    randomHex(20),
 		started:  time.Now(),

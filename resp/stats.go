@@ -12,7 +12,7 @@ import (
 
 // stats counts what INFO tells since the node started or CONFIG RESETSTAT.
 type stats struct {
-	connections, rejected, commands, input, output, panics atomic.Int64
+	connections, rejected, commands, input, output, panics, outputLimit atomic.Int64
 
 	mu       sync.Mutex
 	errors   map[string]int64 // by code
@@ -94,7 +94,7 @@ func (s *stats) peak(heap uint64) uint64 {
 
 // reset is CONFIG RESETSTAT.
 func (s *stats) reset() {
-	for _, counter := range []*atomic.Int64{&s.connections, &s.rejected, &s.commands, &s.input, &s.output, &s.panics} {
+	for _, counter := range []*atomic.Int64{&s.connections, &s.rejected, &s.commands, &s.input, &s.output, &s.panics, &s.outputLimit} {
 		counter.Store(0)
 	}
 	s.mu.Lock()

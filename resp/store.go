@@ -31,6 +31,10 @@ type Store interface {
 	// Save writes a snapshot to disk and returns when it is there.
 	Save(ctx context.Context) error
 
+	// Broadcast hands a message to Server.Receive on every node, this one included, and
+	// returns the answers of those that answered in time.
+	Broadcast(ctx context.Context, message []byte) (answers [][]byte)
+
 	// Digest is a hash of the whole keyspace, deadlines included, on this node.
 	Digest(ctx context.Context) (string, error)
 

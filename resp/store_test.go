@@ -24,6 +24,8 @@ type memoryStore struct {
 	local  int     // batches read by ReadLocal
 	gate   chan struct{}
 	status Status
+
+	listener *Server
 }
 
 func newMemoryStore() *memoryStore {
@@ -36,7 +38,11 @@ func newMemoryStore() *memoryStore {
 
 func (s *memoryStore) apply(entry []byte) []fsm.Result {
 	s.index++
-	return s.machine.Apply(s.index, entry)
+	results := s.machine.Apply(s.index, entry)
+	if s.listener != nil {
+		s.listener.Events(s.machine.Events())
+	}
+	return results
 }
 
 func (s *memoryStore) Write(ctx context.Context, group []fsm.Request) ([]fsm.Reply, error) {
@@ -103,6 +109,10 @@ func (s *memoryStore) Digest(ctx context.Context) (string, error) {
 	return snapshot.Digest(), nil
 }
 
+func (s *memoryStore) Broadcast(_ context.Context, message []byte) [][]byte {
+	return [][]byte{s.listener.Receive(message)}
+}
+
 func (s *memoryStore) Setting(name string) (string, bool) { return s.machine.Setting(name) }
 
 func (s *memoryStore) Status() Status {
@@ -129,6 +139,9 @@ func serve(t testing.TB, cfg Config, store Store) (*Server, string) {
 		t.Fatal(err)
 	}
 	s := New(cfg, store, slog.New(slog.DiscardHandler))
+	if memory, ok := store.(*memoryStore); ok {
+		memory.listener = s
+	}
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	t.Cleanup(func() {

@@ -42,7 +42,7 @@ func newTable() *table {
 		r := dataRow(command, "")
 		t.rows[r.Name] = r
 	}
-	for _, group := range [][]local{connectionCommands, clientCommands, commandCommands, transactionCommands,
+	for _, group := range [][]local{connectionCommands, clientCommands, commandCommands, transactionCommands, pubsubCommands,
 		serverCommands, configCommands, clusterCommands, debugCommands} {
 		for _, l := range group {
 			r := localRow(l, "")

@@ -60,7 +60,7 @@ func multiCommand(c *conn, _ [][]byte) (fsm.Reply, error) {
 // queue keeps a command for EXEC.
 func (c *conn) queue(row *row, args [][]byte) {
 	t := c.multi
-	if row.Flags&fsm.NoMulti != 0 {
+	if row.Flags&fsm.NoMulti != 0 || inSubscription[row.full] && row.Flags&fsm.PubSub != 0 {
 		c.abort(errNoMulti)
 		return
 	}

@@ -43,6 +43,7 @@ func (s *serveCommand) Run() error {
 		return err
 	}
 	server := resp.New(respConfig, store{node}, log)
+	node.Listen(server)
 	failed := make(chan error, 2)
 	go func() { failed <- server.Serve(clients) }()
 	if s.HTTP != "" {

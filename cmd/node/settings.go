@@ -51,6 +51,9 @@ type settings struct {
 	InflightBytes    size          `group:"Clients" help:"Memory of all connections together for long commands." default:"${inflightBytes}"`
 	StallTimeout     time.Duration `group:"Clients" help:"How long a connection may hold such memory while nothing comes." default:"${stallTimeout}"`
 	OutputTimeout    time.Duration `group:"Clients" help:"Close a connection that reads nothing for so long." default:"${outputTimeout}"`
+	PubsubHardBytes  size          `group:"Clients" help:"Close a subscriber that has more than so much unread." default:"${pubsubHardBytes}"`
+	PubsubSoftBytes  size          `group:"Clients" help:"Close a subscriber that has more than so much unread for --pubsub-soft-time." default:"${pubsubSoftBytes}"`
+	PubsubSoftTime   time.Duration `group:"Clients" help:"See --pubsub-soft-bytes." default:"${pubsubSoftTime}"`
 	GroupCommands    int           `group:"Clients" help:"Most commands of a pipeline that are handled at once." default:"${groupCommands}"`
 	GroupBytes       size          `group:"Clients" help:"Most bytes of a pipeline that are handled at once." default:"${groupBytes}"`
 }
@@ -68,7 +71,9 @@ func defaults() kong.Vars {
 		"maxInlineBytes": size(r.MaxInlineBytes).String(), "queryBufferBytes": size(r.QueryBufferBytes).String(),
 		"inflightBytes": size(r.InflightBytes).String(), "stallTimeout": r.StallTimeout.String(),
 		"outputTimeout": r.OutputTimeout.String(), "groupCommands": strconv.Itoa(r.GroupCommands),
-		"groupBytes": size(r.GroupBytes).String(),
+		"pubsubHardBytes": size(r.PubSubHardBytes).String(), "pubsubSoftBytes": size(r.PubSubSoftBytes).String(),
+		"pubsubSoftTime": r.PubSubSoftTime.String(),
+		"groupBytes":     size(r.GroupBytes).String(),
 	}
 }
 
@@ -116,6 +121,7 @@ func (s *settings) configs() (cluster.Config, resp.Config, error) {
 	r.MaxBulkBytes, r.MaxArguments, r.MaxInlineBytes = int64(s.MaxBulkBytes), s.MaxArguments, int(s.MaxInlineBytes)
 	r.QueryBufferBytes, r.InflightBytes = int64(s.QueryBufferBytes), int64(s.InflightBytes)
 	r.StallTimeout, r.OutputTimeout = s.StallTimeout, s.OutputTimeout
+	r.PubSubHardBytes, r.PubSubSoftBytes, r.PubSubSoftTime = int64(s.PubsubHardBytes), int64(s.PubsubSoftBytes), s.PubsubSoftTime
 	r.GroupCommands, r.GroupBytes = s.GroupCommands, int(s.GroupBytes)
 	r.Port, r.Bind, r.Dir, r.Build = port, host, s.Dir, version
 	return c, r, r.Validate()
