@@ -68,15 +68,3 @@ const (
 	SkipSlowlog                    // not in the slow log: what it runs is
 	Internal                       // sent by connections for a client, not by clients
 )
-
-// KeySpec says which arguments are keys: First, First+Step, ... up to Last, where a
-// negative Last counts from the end (-1 is the last argument). First 0 means none.
-type KeySpec struct{ First, Last, Step int }
-
-var (
-	noKeys   = KeySpec{}
-	firstKey = KeySpec{1, 1, 1}
-	twoKeys  = KeySpec{1, 2, 1}
-	allKeys  = KeySpec{1, -1, 1}
-	keyPairs = KeySpec{1, -1, 2} // MSET key value key value ...
-)

@@ -75,10 +75,10 @@ func (r *row) describe(b *fsm.Builder) {
 	b.Int(int64(r.Keys.Step))
 	statusSet(b, r.categories())
 	b.Set(0) // tips, which are for cluster clients
-	specs := r.keySpecs()
-	b.Set(len(specs))
-	for _, spec := range specs {
-		spec.describe(b)
+	ranges := r.KeyRanges()
+	b.Set(len(ranges))
+	for _, keys := range ranges {
+		describeKeys(b, keys)
 	}
 	if len(r.list) == 0 {
 		b.Set(0)
@@ -112,6 +112,9 @@ func (r *row) flagNames() []string {
 		if r.Flags&f.flag != 0 {
 			names = append(names, f.name)
 		}
+	}
+	if r.Keys.NumKeys != 0 || r.Keys.Store {
+		names = append(names, "movablekeys")
 	}
 	return names
 }
@@ -212,39 +215,32 @@ var (
 )
 
 func commandGetKeys(c *conn, args [][]byte) (fsm.Reply, error) {
-	return c.keysOf(args[2:], func(b *fsm.Builder, key []byte, _ keySpec) { b.Bulk(key) })
+	return c.keysOf(args[2:], func(b *fsm.Builder, key []byte, _ fsm.KeyRange) { b.Bulk(key) })
 }
 
 func commandGetKeysAndFlags(c *conn, args [][]byte) (fsm.Reply, error) {
-	return c.keysOf(args[2:], func(b *fsm.Builder, key []byte, spec keySpec) {
+	return c.keysOf(args[2:], func(b *fsm.Builder, key []byte, r fsm.KeyRange) {
 		b.Array(2)
 		b.Bulk(key)
-		statusSet(b, spec.flagsIn(args[2:]))
+		statusSet(b, useIn(r, args[2:]))
 	})
 }
 
 // keysOf lists the keys of a command line, each as write writes it.
-func (c *conn) keysOf(line [][]byte, write func(*fsm.Builder, []byte, keySpec)) (fsm.Reply, error) {
+func (c *conn) keysOf(line [][]byte, write func(*fsm.Builder, []byte, fsm.KeyRange)) (fsm.Reply, error) {
 	row, err := c.server.table.lookup(line)
 	switch {
 	case err != nil || row.subs != nil && row.run == nil:
 		return nil, errInvalidCommand
-	case row.Keys.First == 0:
+	case row.Keys == fsm.KeySpec{}:
 		return nil, errNoKeys
 	case !row.Accepts(len(line)):
 		return nil, errInvalidArguments
 	}
 	var keys fsm.Builder
 	n := 0
-	for _, spec := range row.keySpecs() {
-		last := spec.last
-		if last < 0 {
-			last += len(line)
-		}
-		for i := spec.first; i <= last && i < len(line); i += spec.step {
-			write(&keys, line[i], spec)
-			n++
-		}
+	if !row.KeysIn(line, func(key []byte, r fsm.KeyRange) { write(&keys, key, r); n++ }) {
+		return nil, errInvalidArguments
 	}
 	var b fsm.Builder
 	b.Array(n)

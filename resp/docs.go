@@ -49,7 +49,7 @@ func (r *row) docs(b *fsm.Builder) {
 	}
 	if len(arguments) > 0 {
 		b.BulkString("arguments")
-		docsOfArguments(b, arguments, &keyCounter{specs: r.keySpecs()})
+		docsOfArguments(b, arguments, &keyCounter{ranges: len(r.KeyRanges())})
 	}
 	if len(r.list) > 0 {
 		b.BulkString("subcommands")
@@ -58,14 +58,11 @@ func (r *row) docs(b *fsm.Builder) {
 }
 
 // keyCounter numbers the arguments that are keys by their key specification.
-type keyCounter struct {
-	specs []keySpec
-	seen  int
-}
+type keyCounter struct{ ranges, seen int }
 
 func (k *keyCounter) next() int {
 	k.seen++
-	return min(k.seen, len(k.specs)) - 1
+	return min(k.seen, k.ranges) - 1
 }
 
 func docsOfArguments(b *fsm.Builder, arguments []argument, keys *keyCounter) {

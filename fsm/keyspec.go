@@ -1,0 +1,111 @@
+package fsm
+
+import (
+	"slices"
+	"strings"
+)
+
+// KeySpec says which arguments are keys: First, First+Step, ... up to Last, where a
+// negative Last counts from the end (-1 is the last argument). First 0 means none.
+// Behind the argument at NumKeys, if that is not 0, stand as many keys as it says. With
+// Store, a key follows the word STORE (SORT).
+type KeySpec struct {
+	First, Last, Step int
+	NumKeys           int
+	Store             bool
+}
+
+var (
+	noKeys     = KeySpec{}
+	firstKey   = KeySpec{First: 1, Last: 1, Step: 1}
+	twoKeys    = KeySpec{First: 1, Last: 2, Step: 1}
+	allKeys    = KeySpec{First: 1, Last: -1, Step: 1}
+	keyPairs   = KeySpec{First: 1, Last: -1, Step: 2} // MSET key value key value ...
+	countedKey = KeySpec{NumKeys: 1}                  // LMPOP numkeys key ...
+	storedKeys = KeySpec{First: 1, Last: 1, Step: 1, NumKeys: 2}
+)
+
+// KeyRange is a run of arguments that are keys of one use.
+type KeyRange struct {
+	First, Last, Step int
+	NumKeys           int // not 0: the index of the number of keys that stand behind it
+	Store             bool
+
+	// Use is what Redis calls the flags of a key specification: RO, RW, OW or RM, then
+	// access, update, insert or delete.
+	Use []string
+}
+
+// keyUses are the uses of keys where they differ from the rule (a read accesses, a write
+// updates what it finds), by command, one for each range of keys.
+var keyUses = map[string][]string{
+	"append": {"RW insert"}, "copy": {"RO access", "OW update"}, "decr": {"RW access update"},
+	"decrby": {"RW access update"}, "del": {"RM delete"}, "exists": {"RO"}, "expiretime": {"RO access"},
+	"getdel": {"RW access delete"}, "getex": {"RW access update"}, "getset": {"RW access update"},
+	"incr": {"RW access update"}, "incrby": {"RW access update"}, "incrbyfloat": {"RW access update"},
+	"move": {"RW access update"}, "mset": {"OW update"}, "msetnx": {"OW insert"}, "psetex": {"OW update"},
+	"rename": {"RW access delete", "OW update"}, "renamenx": {"RW access delete", "OW insert"},
+	"set": {"RW access update variable_flags"}, "setex": {"OW update"}, "setnx": {"OW insert"}, "setrange": {"RW update"},
+	"strlen": {"RO"}, "touch": {"RO"}, "type": {"RO"}, "unlink": {"RM delete"}, "watch": {"RO"},
+	"object|encoding": {"RO"}, "object|freq": {"RO"}, "object|idletime": {"RO"}, "object|refcount": {"RO"},
+	"spublish": {"not_key"}, "ssubscribe": {"not_key"}, "sunsubscribe": {"not_key"},
+}
+
+// KeyRanges divides the keys of a command by their use: RENAME's two keys are two ranges.
+func (c *Command) KeyRanges() []KeyRange {
+	k := c.Keys
+	if k.First == 0 && k.NumKeys == 0 {
+		return nil
+	}
+	uses := keyUses[c.FullName()]
+	if uses == nil && c.Flags&Write != 0 {
+		uses = []string{"RW update"}
+	} else if uses == nil {
+		uses = []string{"RO access"}
+	}
+	var ranges []KeyRange
+	for i, use := range uses {
+		r := KeyRange{First: k.First + i*k.Step, Last: k.First + i*k.Step, Step: k.Step, Use: strings.Fields(use)}
+		switch {
+		case k.NumKeys != 0 && i == len(uses)-1:
+			r = KeyRange{NumKeys: k.NumKeys, Step: 1, Use: r.Use}
+		case k.Store && i == len(uses)-1:
+			r = KeyRange{Store: true, Step: 1, Use: r.Use}
+		case i == len(uses)-1 && (k.Last < 0 || len(uses) == 1):
+			r.Last = k.Last
+		}
+		ranges = append(ranges, r)
+	}
+	return ranges
+}
+
+// KeysIn visits the arguments of a command line that are keys, each with its range. It
+// is false where the line says that there are more keys than it has arguments.
+func (c *Command) KeysIn(args [][]byte, visit func(key []byte, r KeyRange)) bool {
+	for _, r := range c.KeyRanges() {
+		first, last := r.First, r.Last
+		switch {
+		case r.NumKeys != 0:
+			if r.NumKeys >= len(args) {
+				return false
+			}
+			n, ok := parseInt(args[r.NumKeys])
+			if !ok || n < 0 || n > int64(len(args)-1-r.NumKeys) {
+				return false
+			}
+			first, last = r.NumKeys+1, r.NumKeys+int(n)
+		case r.Store:
+			at := slices.IndexFunc(args, func(arg []byte) bool { return is(arg, "STORE") })
+			if at < 0 || at+1 == len(args) {
+				continue
+			}
+			first, last = at+1, at+1
+		case last < 0:
+			last += len(args)
+		}
+		for i := first; i <= last && i < len(args); i += r.Step {
+			visit(args[i], r)
+		}
+	}
+	return true
+}
