@@ -48,6 +48,10 @@ var keyUses = map[string][]string{
 	"set": {"RW access update variable_flags"}, "setex": {"OW update"}, "setnx": {"OW insert"}, "setrange": {"RW update"},
 	"strlen": {"RO"}, "touch": {"RO"}, "type": {"RO"}, "unlink": {"RM delete"}, "watch": {"RO"},
 	"object|encoding": {"RO"}, "object|freq": {"RO"}, "object|idletime": {"RO"}, "object|refcount": {"RO"},
+	"linsert": {"RW insert"}, "llen": {"RO"}, "lmove": {"RW access delete", "RW insert"},
+	"lmpop": {"RW access delete"}, "lpop": {"RW access delete"}, "lpush": {"RW insert"}, "lpushx": {"RW insert"},
+	"lrem": {"RW delete"}, "ltrim": {"RW delete"}, "rpop": {"RW access delete"},
+	"rpoplpush": {"RW access delete", "RW insert"}, "rpush": {"RW insert"}, "rpushx": {"RW insert"},
 	"spublish": {"not_key"}, "ssubscribe": {"not_key"}, "sunsubscribe": {"not_key"},
 }
 

@@ -175,6 +175,7 @@ const (
 // rdbLoaders read the values of a type.
 var rdbLoaders = map[byte]func(r *rdbReader) (value, error){
 	rdbString: loadString,
+	rdbList:   loadList,
 }
 
 // rdbForeign are types that Redis writes and Holdfast does not read.

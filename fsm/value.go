@@ -1,5 +1,7 @@
 package fsm
 
+import "errors"
+
 // value is what a key holds. How a value is held must be a function of what is in it
 // (and of the order, where clients see one), never of its history: a node that was
 // restored from a snapshot has to go on like the others.
@@ -22,4 +24,14 @@ type object struct {
 	deadline Millis // 0 means never
 	epoch    uint32 // Invariant: a snapshot may hold the object iff epoch < the machine's.
 	heapPos  int32  // where it is in deadlines, if it has one
+}
+
+// errEmpty is what a file with an empty collection gets: no key holds one.
+var errEmpty = errors.New("a collection without elements")
+
+func notEmpty(n int) error {
+	if n == 0 {
+		return errEmpty
+	}
+	return nil
 }

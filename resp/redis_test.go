@@ -55,6 +55,7 @@ func TestConversation(t *testing.T) {
 		{"conversation.txt", ""},
 		{"password.txt", "secret"},
 		{"pubsub.txt", ""},
+		{"../../fsm/testdata/list.txt", ""},
 	} {
 		t.Run(test.file, func(t *testing.T) {
 			cfg := DefaultConfig()
