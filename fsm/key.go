@@ -242,12 +242,7 @@ func scanCommand(tx *Tx, args [][]byte) (Reply, error) {
 		count++
 		found.BulkString(object.key)
 	})
-	var reply Builder
-	reply.Array(2)
-	reply.BulkString(strconv.FormatUint(next, 10))
-	reply.Array(count)
-	reply.Append(found.Reply())
-	return reply.Reply(), nil
+	return scanReply(next, count, found.Reply()), nil
 }
 
 func isInt(b []byte) bool { _, ok := parseInt(b); return ok }

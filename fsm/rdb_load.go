@@ -176,6 +176,7 @@ const (
 var rdbLoaders = map[byte]func(r *rdbReader) (value, error){
 	rdbString: loadString,
 	rdbList:   loadList,
+	rdbSet:    loadSet,
 }
 
 // rdbForeign are types that Redis writes and Holdfast does not read.

@@ -74,7 +74,12 @@ func (r *row) describe(b *fsm.Builder) {
 	b.Int(int64(r.Keys.Last))
 	b.Int(int64(r.Keys.Step))
 	statusSet(b, r.categories())
-	b.Set(0) // tips, which are for cluster clients
+	if tip, ok := tips[r.full]; ok {
+		b.Set(1)
+		b.BulkString(tip)
+	} else {
+		b.Set(0)
+	}
 	ranges := r.KeyRanges()
 	b.Set(len(ranges))
 	for _, keys := range ranges {
@@ -88,6 +93,14 @@ func (r *row) describe(b *fsm.Builder) {
 	for _, sub := range r.list {
 		sub.describe(b)
 	}
+}
+
+// tips are what Redis hints at beside the flags. Those that are for clients of Redis
+// Cluster alone are left out.
+var tips = map[string]string{
+	"sdiff": "nondeterministic_output_order", "sinter": "nondeterministic_output_order",
+	"smembers": "nondeterministic_output_order", "sunion": "nondeterministic_output_order",
+	"spop": "nondeterministic_output", "srandmember": "nondeterministic_output", "sscan": "nondeterministic_output",
 }
 
 func statusSet(b *fsm.Builder, words []string) {
