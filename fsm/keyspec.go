@@ -52,6 +52,7 @@ var keyUses = map[string][]string{
 	"lmpop": {"RW access delete"}, "lpop": {"RW access delete"}, "lpush": {"RW insert"}, "lpushx": {"RW insert"},
 	"lrem": {"RW delete"}, "ltrim": {"RW delete"}, "rpop": {"RW access delete"},
 	"rpoplpush": {"RW access delete", "RW insert"}, "rpush": {"RW insert"}, "rpushx": {"RW insert"},
+	"bitfield": {"RW access update variable_flags"}, "bitop": {"OW update", "RO access"}, "setbit": {"RW access update"},
 	"sadd": {"RW insert"}, "scard": {"RO"}, "sdiffstore": {"OW update", "RO access"}, "sinterstore": {"RW update", "RO access"},
 	"sismember": {"RO"}, "smove": {"RW access delete", "RW insert"},
 	"spop": {"RW access delete"}, "srem": {"RW delete"}, "sunionstore": {"OW update", "RO access"},

@@ -58,6 +58,7 @@ func TestConversation(t *testing.T) {
 		{"pubsub.txt", ""},
 		{"../../fsm/testdata/list.txt", ""},
 		{"../../fsm/testdata/set.txt", ""},
+		{"../../fsm/testdata/bitmap.txt", ""},
 	} {
 		t.Run(test.file, func(t *testing.T) {
 			cfg := DefaultConfig()
