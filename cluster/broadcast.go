@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"holdfast/fsm"
@@ -35,12 +36,7 @@ const (
 // returns their answers, as far as they come in time. Messages of one goroutine reach a
 // node in their order. Nothing is kept for a node that is away.
 func (n *Node) Broadcast(ctx context.Context, message []byte) (answers [][]byte) {
-	n.peers.mu.Lock()
-	peers := make([]*peer, 0, len(n.peers.byID))
-	for _, p := range n.peers.byID {
-		peers = append(peers, p)
-	}
-	n.peers.mu.Unlock()
+	peers := n.peers.all()
 
 	expected := 0
 	answered := make(chan []byte, len(peers))
@@ -87,6 +83,41 @@ func (n *Node) Broadcast(ctx context.Context, message []byte) (answers [][]byte)
 	}
 	return answers
 }
+
+// Settle returns when every node that this one has a link to has applied all writes that
+// were acknowledged before the call; nodes that it cannot reach, or that do not answer for
+// settleTimeout, are left out.
+func (n *Node) Settle(ctx context.Context) error {
+	point, err := n.readPoint(ctx)
+	if err != nil {
+		return err
+	}
+	if err := n.progress.wait(ctx, n.machine, point.index, 0); err != nil {
+		return ErrUncertain
+	}
+	var wg sync.WaitGroup
+	for _, p := range n.peers.all() {
+		wg.Go(func() {
+			for deadline := time.Now().Add(settleTimeout); ctx.Err() == nil && time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+				l := p.current()
+				if l == nil {
+					return
+				}
+				answer, err := l.call(askLogState, nil, settleTimeout)
+				if err != nil {
+					return
+				}
+				if state, err := decodeLogState(answer); err != nil || state.applied >= point.index {
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return nil
+}
+
+const settleTimeout = time.Second
 
 func (n *Node) receive(message []byte) []byte {
 	if l := n.listener.Load(); l != nil {

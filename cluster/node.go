@@ -431,6 +431,9 @@ func (n *Node) Digest(ctx context.Context) (string, error) {
 // Setting is a replicated setting, false where it was never set.
 func (n *Node) Setting(name string) (string, bool) { return n.machine.Setting(name) }
 
+// Users are those that ACL SETUSER has made: another pointer after each change.
+func (n *Node) Users() *fsm.Users { return n.machine.Users() }
+
 // Keys counts the keys of a database, and those of them that have a deadline.
 func (n *Node) Keys(db int) (keys, expires int) { return n.machine.Keys(db) }
 

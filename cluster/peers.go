@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -84,6 +86,12 @@ func (ps *peers) keep(members map[string]bool) {
 			delete(ps.byID, id)
 		}
 	}
+}
+
+func (ps *peers) all() []*peer {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	return slices.Collect(maps.Values(ps.byID))
 }
 
 func (ps *peers) get(id string) *peer {

@@ -7,7 +7,7 @@ import (
 )
 
 // commands holds the rows of the data commands, one slice for each file of them.
-var commands = index(stringCommands, keyCommands, expireCommands, serverCommands, listCommands, setCommands, bitmapCommands, watchCommands)
+var commands = index(stringCommands, keyCommands, expireCommands, serverCommands, listCommands, setCommands, bitmapCommands, aclCommands, watchCommands)
 
 // index builds the table that Lookup searches.
 func index(rows ...[]Command) map[string]*Command {
@@ -18,7 +18,9 @@ func index(rows ...[]Command) map[string]*Command {
 		}
 		for i := range cmd.Subcommands {
 			cmd.Subcommands[i].Container = cmd.Name
+			cmd.Subcommands[i].Complete(false)
 		}
+		cmd.Complete(cmd.Subcommands != nil)
 		table[cmd.Name] = &cmd
 	}
 	return table

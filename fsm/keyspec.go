@@ -60,7 +60,10 @@ var keyUses = map[string][]string{
 }
 
 // KeyRanges divides the keys of a command by their use: RENAME's two keys are two ranges.
-func (c *Command) KeyRanges() []KeyRange {
+// Complete must have been called.
+func (c *Command) KeyRanges() []KeyRange { return c.ranges }
+
+func (c *Command) keyRanges() []KeyRange {
 	k := c.Keys
 	if k.First == 0 && k.NumKeys == 0 {
 		return nil
@@ -116,4 +119,26 @@ func (c *Command) KeysIn(args [][]byte, visit func(key []byte, r KeyRange)) bool
 		}
 	}
 	return true
+}
+
+// UseIn are the flags of a range for a given command line. Two commands have a choice:
+// SET with GET reads what it overwrites, and BITFIELD with nothing but GET does not write.
+func (r KeyRange) UseIn(line [][]byte) []string {
+	if r.Use[len(r.Use)-1] != "variable_flags" {
+		return r.Use
+	}
+	if is(line[0], "BITFIELD") {
+		for _, arg := range line[2:] {
+			if is(arg, "SET") || is(arg, "INCRBY") {
+				return []string{"RW", "access", "update"}
+			}
+		}
+		return []string{"RO", "access"}
+	}
+	for _, arg := range line[3:] {
+		if is(arg, "GET") {
+			return []string{"RW", "access", "update"}
+		}
+	}
+	return []string{"OW", "update"}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Databases is how many databases SELECT may choose from.
@@ -29,6 +30,7 @@ type Machine struct {
 	settings settings
 	once     *once
 	watches  *watches
+	users    atomic.Pointer[Users]
 
 	notify  EventClass // what the setting of this name says
 	events  []Event
@@ -41,6 +43,7 @@ type Machine struct {
 // New returns an empty machine.
 func New() *Machine {
 	m := &Machine{once: &once{}, watches: newWatches()}
+	m.users.Store(&Users{})
 	for i := range m.dbs {
 		m.dbs[i] = newDatabase()
 	}
@@ -285,7 +288,7 @@ func (m *Machine) Expired() uint64 { m.mu.RLock(); defer m.mu.RUnlock(); return 
 func (m *Machine) Snapshot() *Snapshot {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := &Snapshot{index: m.index, clock: m.clock, formed: m.formed, settings: slices.Clone(m.settings), once: m.once.clone(), watches: m.watches.encode()}
+	s := &Snapshot{index: m.index, clock: m.clock, formed: m.formed, settings: slices.Clone(m.settings), once: m.once.clone(), watches: m.watches.encode(), users: m.users.Load()}
 	for i, d := range m.dbs {
 		s.dbs[i] = d.keys.frozen()
 	}
@@ -299,6 +302,7 @@ func (m *Machine) become(s *state) {
 	defer m.mu.Unlock()
 	m.dbs, m.index, m.clock = s.dbs, s.index, s.clock
 	m.formed, m.settings, m.once, m.watches = s.formed, s.settings, s.once, s.watches
+	m.users.Store(s.users)
 	m.notify = m.settings.events()
 	m.epoch++
 }

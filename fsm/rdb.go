@@ -39,6 +39,7 @@ const (
 	auxFormed  = "holdfast-cluster"
 	auxOnce    = "holdfast-once"
 	auxWatches = "holdfast-watches"
+	auxUser    = "holdfast-user"     // one for each, as in ACL LIST
 	auxSetting = "holdfast-setting:" // followed by the setting's name
 )
 
@@ -65,6 +66,9 @@ func (s *Snapshot) WriteTo(w io.Writer) (int64, error) {
 	}
 	out.aux(auxOnce, string(s.once.encode()))
 	out.aux(auxWatches, string(s.watches))
+	for _, user := range s.users.All() {
+		out.aux(auxUser, user.String())
+	}
 	for db, keys := range s.dbs {
 		if keys.keys > 0 {
 			out.database(db, keys)

@@ -20,6 +20,7 @@ type state struct {
 	settings settings
 	once     *once
 	watches  *watches
+	users    *Users
 }
 
 // Restore replaces the state with what WriteTo, or Redis, wrote. Keys whose deadline
@@ -59,7 +60,7 @@ func (r *rdbReader) file() (*state, error) {
 	if version < 1 || version > rdbMaxVersion {
 		return nil, fmt.Errorf("version %d: this program reads 1 to %d", version, rdbMaxVersion)
 	}
-	s := &state{once: &once{}, watches: newWatches()}
+	s := &state{once: &once{}, watches: newWatches(), users: &Users{}}
 	for i := range s.dbs {
 		s.dbs[i] = newDatabase()
 	}
@@ -212,6 +213,11 @@ func (r *rdbReader) aux(s *state) error {
 		s.formed = string(data)
 	case name == auxOnce:
 		s.once, err = decodeOnce(data)
+	case name == auxUser:
+		var user *User
+		if user, err = ParseUser(string(data)); err == nil {
+			s.users = s.users.with(user)
+		}
 	case name == auxWatches:
 		s.watches, err = decodeWatches(data)
 	case strings.HasPrefix(name, auxSetting):

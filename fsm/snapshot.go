@@ -16,6 +16,7 @@ type Snapshot struct {
 	settings settings
 	once     *once
 	watches  []byte // encoded
+	users    *Users
 }
 
 // Index is the index of the last entry in the snapshot.

@@ -22,6 +22,18 @@ type Command struct {
 	Subcommands []Command
 
 	Run Handler // nil in a container and in what a connection answers itself
+
+	ranges     []KeyRange // see Complete
+	categories []string
+}
+
+// Complete fills in what is derived from the columns; isContainer says that the row has
+// subcommands, here or elsewhere. It is called once, before the row is used.
+func (c *Command) Complete(isContainer bool) {
+	c.ranges = c.keyRanges()
+	if c.categories = []string{"@slow"}; !isContainer || c.Flags != 0 {
+		c.categories = c.categorize()
+	}
 }
 
 // Accepts reports whether a command line may have n words, the name included.

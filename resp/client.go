@@ -255,10 +255,10 @@ func (c *conn) describe(now time.Time) string {
 	idle := max(0, now.UnixMilli()-c.lastActive.Load()) / 1000
 	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=%d psub=%d ssub=%d "+
 		"multi=%d qbuf=%d qbuf-free=%d argv-mem=0 multi-mem=0 rbs=%d rbp=%d obl=0 oll=0 omem=0 tot-mem=%d events=r "+
-		"cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s",
+		"cmd=%s user=%s redir=-1 resp=%d lib-name=%s lib-ver=%s",
 		c.id, c.address(), c.localAddress(), c.fd, info.name, int(now.Sub(c.since).Seconds()), idle, flags, info.db, info.listening[toChannel], info.listening[toPattern], info.listening[toShard], info.queued,
 		info.buffered, info.free, info.outCap, info.outCap, info.buffered+info.free+info.outCap,
-		c.lastName(), info.version, info.libName, info.libVersion)
+		c.lastName(), info.user, info.version, info.libName, info.libVersion)
 }
 
 func isUnix(nc net.Conn) bool { return nc.LocalAddr().Network() == "unix" }
@@ -289,7 +289,7 @@ func clientKill(c *conn, args [][]byte) (fsm.Reply, error) {
 		}
 		return nil, fsm.NewError("ERR", "No such client")
 	}
-	filter, err := parseKill(args[2:])
+	filter, err := c.server.parseKill(args[2:])
 	if err != nil {
 		return nil, err
 	}
@@ -316,11 +316,11 @@ func (c *conn) killOther(other *conn) {
 type killFilter struct {
 	id          int64 // 0: any
 	addr, laddr string
-	kind        string
+	kind, user  string
 	skipMe      bool
 }
 
-func parseKill(args [][]byte) (killFilter, error) {
+func (s *Server) parseKill(args [][]byte) (killFilter, error) {
 	f := killFilter{skipMe: true}
 	for ; len(args) > 0; args = args[2:] {
 		if len(args) == 1 {
@@ -345,9 +345,10 @@ func parseKill(args [][]byte) (killFilter, error) {
 		case "laddr":
 			f.laddr = value
 		case "user":
-			if value != "default" {
+			if s.user(value) == nil {
 				return f, fsm.NewError("ERR", fmt.Sprintf("No such user '%s'", value))
 			}
+			f.user = value
 		case "skipme":
 			switch strings.ToLower(value) {
 			case "yes":
@@ -365,6 +366,9 @@ func parseKill(args [][]byte) (killFilter, error) {
 }
 
 func (f *killFilter) matches(c *conn) bool {
-	return (f.id == 0 || f.id == c.id) && (f.kind == "" || f.kind == c.kind()) &&
+	c.mu.Lock()
+	user := c.info.user
+	c.mu.Unlock()
+	return (f.user == "" || f.user == user) && (f.id == 0 || f.id == c.id) && (f.kind == "" || f.kind == c.kind()) &&
 		(f.addr == "" || f.addr == c.address()) && (f.laddr == "" || f.laddr == c.localAddress())
 }

@@ -73,7 +73,7 @@ func (r *row) describe(b *fsm.Builder) {
 	b.Int(int64(r.Keys.First))
 	b.Int(int64(r.Keys.Last))
 	b.Int(int64(r.Keys.Step))
-	statusSet(b, r.categories())
+	statusSet(b, r.Categories())
 	if tip, ok := tips[r.full]; ok {
 		b.Set(1)
 		b.BulkString(tip)
@@ -132,49 +132,6 @@ func (r *row) flagNames() []string {
 	return names
 }
 
-// categories are the ACL categories, inferred from flags and group as Redis infers them,
-// in its order.
-func (r *row) categories() []string {
-	if r.subs != nil && r.Flags == 0 {
-		return []string{"@slow"}
-	}
-	admin := r.Flags&fsm.Admin != 0 || r.full == "lastsave" || r.full == "role"
-	data := r.Flags&(fsm.Write|fsm.ReadOnly) != 0
-	var names []string
-	for _, c := range []struct {
-		holds bool
-		name  string
-	}{
-		{r.Group == "generic" && (data || r.Container != "") || r.Group == "server" && data && r.full != "lolwut", "@keyspace"},
-		{r.Flags&fsm.ReadOnly != 0, "@read"},
-		{r.Flags&fsm.Write != 0, "@write"},
-		{r.Group == "set", "@set"},
-		{r.Group == "sorted-set", "@sortedset"},
-		{r.Group == "list", "@list"},
-		{r.Group == "hash", "@hash"},
-		{r.Group == "string", "@string"},
-		{r.Group == "bitmap", "@bitmap"},
-		{r.Group == "hyperloglog", "@hyperloglog"},
-		{r.Group == "geo", "@geo"},
-		{r.Group == "stream", "@stream"},
-		{r.Flags&fsm.PubSub != 0, "@pubsub"},
-		{admin, "@admin"},
-		{r.Flags&fsm.Fast != 0, "@fast"},
-		{r.Flags&fsm.Fast == 0, "@slow"},
-		{r.Flags&fsm.Blocking != 0, "@blocking"},
-		{admin || r.Flags&fsm.Dangerous != 0, "@dangerous"},
-		{r.Group == "connection" || r.full == "wait" || r.full == "readonly" || r.full == "readwrite" ||
-			strings.HasPrefix(r.full, "command"), "@connection"},
-		{r.Group == "transactions", "@transaction"},
-		{r.Group == "scripting", "@scripting"},
-	} {
-		if c.holds {
-			names = append(names, c.name)
-		}
-	}
-	return names
-}
-
 func commandList(c *conn, args [][]byte) (fsm.Reply, error) {
 	wanted := func(*row) bool { return true }
 	switch {
@@ -186,7 +143,7 @@ func commandList(c *conn, args [][]byte) (fsm.Reply, error) {
 			wanted = func(*row) bool { return false }
 		case "aclcat":
 			wanted = func(r *row) bool {
-				for _, category := range r.categories() {
+				for _, category := range r.Categories() {
 					if strings.EqualFold(category, "@"+value) {
 						return true
 					}
@@ -235,7 +192,7 @@ func commandGetKeysAndFlags(c *conn, args [][]byte) (fsm.Reply, error) {
 	return c.keysOf(args[2:], func(b *fsm.Builder, key []byte, r fsm.KeyRange) {
 		b.Array(2)
 		b.Bulk(key)
-		statusSet(b, useIn(r, args[2:]))
+		statusSet(b, r.UseIn(args[2:]))
 	})
 }
 

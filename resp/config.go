@@ -13,6 +13,10 @@ type Config struct {
 	// asks for none; at most 512 bytes.
 	RequirePass string
 
+	// ACLFile is the file of ACL LOAD and ACL SAVE (aclfile). Optional: what ACL SETUSER
+	// changes is kept without one.
+	ACLFile string
+
 	// MaxClients is how many connections are served at once (maxclients); the next is
 	// told so and closed. Default 10000; 1 to 1000000.
 	MaxClients int

@@ -61,7 +61,8 @@ func configResetStat(c *conn, args [][]byte) (fsm.Reply, error) {
 }
 
 // configSet checks every pair before it changes anything, and replicates the changes as
-// one command, so that they take effect together on every node and survive restarts.
+// one command, so that they take effect together on every node and survive restarts. It
+// returns when they hold on every node that can be reached.
 func configSet(c *conn, args [][]byte) (fsm.Reply, error) {
 	if len(args)%2 != 0 {
 		return nil, fsm.ErrSyntax
@@ -70,6 +71,7 @@ func configSet(c *conn, args [][]byte) (fsm.Reply, error) {
 	s.loadSettings()
 	call := [][]byte{[]byte("CONFIG"), []byte("SET")}
 	seen := make(map[string]bool)
+	var rules []string
 	for i := 2; i < len(args); i += 2 {
 		name := strings.ToLower(string(args[i]))
 		p := findParameter(name)
@@ -84,8 +86,19 @@ func configSet(c *conn, args [][]byte) (fsm.Reply, error) {
 		if err != nil {
 			return nil, errConfigSet(name, err.Error())
 		}
-		if p.kind == replicated {
+		switch {
+		case name == "requirepass":
+			rules = []string{"resetpass", "nopass"}
+			if value != "" {
+				rules = []string{"resetpass", ">" + value}
+			}
+		case p.kind == replicated:
 			call = append(call, []byte(name), []byte(value))
+		}
+	}
+	if rules != nil { // a password is a matter of the default user
+		if reply, err := c.setUser("default", rules); err != nil || reply.IsError() {
+			return reply, err
 		}
 	}
 	if len(call) == 2 {
@@ -93,6 +106,9 @@ func configSet(c *conn, args [][]byte) (fsm.Reply, error) {
 	}
 	replies, err := s.store.Write(c.ctx, []fsm.Request{{Calls: []fsm.Call{{Args: call}}}})
 	if err != nil {
+		return nil, err
+	}
+	if err := s.store.Settle(c.ctx); err != nil {
 		return nil, err
 	}
 	s.loadSettings()

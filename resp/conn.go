@@ -43,6 +43,8 @@ type conn struct {
 	version       int // of the protocol: 2 or 3
 	db            uint8
 	authenticated bool
+	user          *fsm.User // who the client is; the default user before it says so
+	users         *fsm.Users
 	readOnly      bool // READONLY: reads may be answered from this node's copy
 	reply         replyMode
 	multi         *transaction // since MULTI, nil otherwise
@@ -61,6 +63,7 @@ type conn struct {
 // clientInfo is what other connections may ask of one.
 type clientInfo struct {
 	name, libName, libVersion string
+	user                      string
 	db                        uint8
 	version                   int
 	noEvict, noTouch          bool
@@ -75,11 +78,13 @@ func newConn(s *Server, nc net.Conn, id int64, set *settings) *conn {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &conn{
 		server: s, nc: nc, id: id, since: time.Now(), ctx: ctx, cancel: cancel,
-		buf: make([]byte, firstBuffer), version: 2, authenticated: set.requirePass == "",
+		buf: make([]byte, firstBuffer), version: 2,
 		parser: parser{maxArgs: s.cfg.MaxArguments, maxInline: s.cfg.MaxInlineBytes},
 	}
 	c.fd = descriptor(nc)
 	c.info.version, c.info.queued = 2, -1
+	c.identify()
+	c.authenticated = c.user.Enabled && c.user.NoPass
 	c.lastActive.Store(c.since.UnixMilli())
 	return c
 }

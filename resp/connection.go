@@ -1,12 +1,12 @@
 package resp
 
 import (
-	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"holdfast/fsm"
 )
@@ -116,9 +116,10 @@ func resetCommand(c *conn, args [][]byte) (fsm.Reply, error) {
 		c.sub.setVersion(2)
 	}
 	c.db, c.version, c.readOnly, c.reply = 0, 2, false, replyOn
-	c.authenticated = c.server.loadSettings().requirePass == ""
+	c.setUserTo(c.server.user("default"))
+	c.authenticated = c.user.Enabled && c.user.NoPass
 	c.mu.Lock()
-	c.info = clientInfo{version: 2, queued: -1, libName: c.info.libName, libVersion: c.info.libVersion}
+	c.info = clientInfo{version: 2, queued: -1, user: c.info.user, libName: c.info.libName, libVersion: c.info.libVersion}
 	c.mu.Unlock()
 	return fsm.Status("RESET"), nil
 }
@@ -126,7 +127,7 @@ func resetCommand(c *conn, args [][]byte) (fsm.Reply, error) {
 func authCommand(c *conn, args [][]byte) (fsm.Reply, error) {
 	switch len(args) {
 	case 2:
-		if c.server.loadSettings().requirePass == "" {
+		if c.server.user("default").NoPass {
 			return nil, errNoPassword
 		}
 		return fsm.OK, c.authenticate([]byte("default"), args[1])
@@ -136,17 +137,23 @@ func authCommand(c *conn, args [][]byte) (fsm.Reply, error) {
 	return nil, fsm.ErrSyntax
 }
 
-// authenticate checks a user's password. There is one user, "default", who needs none
-// while none is set. Digests are compared, so that the time tells nothing of the
-// password, its length included.
-func (c *conn) authenticate(user, pass []byte) error {
-	want := c.server.loadSettings().requirePass
-	given, wanted := sha256.Sum256(pass), sha256.Sum256([]byte(want))
-	equal := subtle.ConstantTimeCompare(given[:], wanted[:]) == 1
-	if string(user) != "default" || want != "" && !equal {
+// authenticate checks a user's password. Hashes are compared, so that the time tells
+// nothing of the password, its length included.
+func (c *conn) authenticate(name, pass []byte) error {
+	user := c.server.user(string(name))
+	hash := []byte(fsm.PasswordHash(string(pass)))
+	right := user != nil && user.Enabled && user.NoPass
+	if user != nil && user.Enabled {
+		for _, password := range user.Passwords {
+			right = right || subtle.ConstantTimeCompare(hash, []byte(password)) == 1
+		}
+	}
+	if !right {
+		c.server.aclLog.add("auth", "toplevel", "AUTH", string(name), c.describe(time.Now()))
 		return errWrongPass
 	}
 	c.authenticated = true
+	c.setUserTo(user)
 	return nil
 }
 

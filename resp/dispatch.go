@@ -34,8 +34,16 @@ func (c *conn) dispatch(args [][]byte, size int) {
 	if err == nil && !row.Accepts(len(args)) {
 		err = fsm.ErrArity(row.full)
 	}
+	if !c.identify() {
+		c.runBatch()
+		c.closing = true // the user has been deleted
+		return
+	}
 	if err == nil && !c.authenticated && row.Flags&fsm.NoAuth == 0 {
 		err = errNoAuth
+	}
+	if err == nil {
+		err = c.allowed(row, args)
 	}
 	switch {
 	case row == nil && isHTTP(args[0]):

@@ -12,6 +12,7 @@ type hub struct {
 	total atomic.Int64 // subscriptions, so that nothing is done for nobody
 
 	mu       sync.RWMutex
+	members  map[*conn]*subscriber
 	channels subscribers
 	patterns subscribers
 	shards   subscribers // SSUBSCRIBE: channels in a space of their own
@@ -21,7 +22,7 @@ type hub struct {
 type subscribers map[string]map[*subscriber]struct{}
 
 func newHub() *hub {
-	return &hub{channels: subscribers{}, patterns: subscribers{}, shards: subscribers{}}
+	return &hub{members: map[*conn]*subscriber{}, channels: subscribers{}, patterns: subscribers{}, shards: subscribers{}}
 }
 
 // The kinds of subscriptions: which of the hub's maps, and of the subscriber's.
@@ -50,6 +51,7 @@ func (k subscription) word(unsubscribe bool) string {
 func (h *hub) add(s *subscriber, kind subscription, name string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.members[s.c] = s
 	if _, already := s.names[kind][name]; !already {
 		s.names[kind][name] = struct{}{}
 		members := h.of(kind)[name]
@@ -87,6 +89,7 @@ func (h *hub) drop(s *subscriber, kind subscription, name string) {
 func (h *hub) forget(s *subscriber) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	delete(h.members, s.c)
 	for kind := range s.names {
 		for name := range s.names[kind] {
 			h.drop(s, subscription(kind), name)

@@ -1,32 +1,6 @@
 package resp
 
-import (
-	"strings"
-
-	"holdfast/fsm"
-)
-
-// useIn are the flags of a range for a given command line. Two commands have a choice:
-// SET with GET reads what it overwrites, and BITFIELD with nothing but GET does not write.
-func useIn(r fsm.KeyRange, line [][]byte) []string {
-	if r.Use[len(r.Use)-1] != "variable_flags" {
-		return r.Use
-	}
-	if strings.EqualFold(string(line[0]), "bitfield") {
-		for _, arg := range line[2:] {
-			if word := strings.ToLower(string(arg)); word == "set" || word == "incrby" {
-				return []string{"RW", "access", "update"}
-			}
-		}
-		return []string{"RO", "access"}
-	}
-	for _, arg := range line[3:] {
-		if strings.EqualFold(string(arg), "get") {
-			return []string{"RW", "access", "update"}
-		}
-	}
-	return []string{"OW", "update"}
-}
+import "holdfast/fsm"
 
 // describeKeys writes a range as the last but one element of COMMAND has it.
 func describeKeys(b *fsm.Builder, r fsm.KeyRange) {

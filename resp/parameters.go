@@ -30,6 +30,9 @@ type parameter struct {
 }
 
 var parameters = []parameter{
+	{"acl-pubsub-default", fixed, constant("resetchannels"), oneOf("allchannels", "resetchannels")},
+	{"aclfile", immutable, func(s *Server) string { return s.cfg.ACLFile }, text},
+	{"acllog-max-len", replicated, func(s *Server) string { return fmt.Sprint(s.settings.Load().aclLogMax) }, integer(0, 1<<16)},
 	{"appendfsync", fixed, constant("always"), oneOf("everysec", "always", "no")},
 	{"appendonly", fixed, constant("yes"), yesNo},
 	{"bind", fixed, func(s *Server) string { return s.cfg.Bind }, text},
@@ -61,7 +64,7 @@ var parameters = []parameter{
 	{"port", fixed, func(s *Server) string { return fmt.Sprint(s.cfg.Port) }, integer(0, 65535)},
 	{"proto-max-bulk-len", replicated, func(s *Server) string { return fmt.Sprint(s.settings.Load().maxBulk) }, memory(1<<20, math.MaxInt64)},
 	{"replica-read-only", fixed, constant("yes"), yesNo},
-	{"requirepass", replicated, func(s *Server) string { return s.settings.Load().requirePass }, password},
+	{"requirepass", replicated, (*Server).requirePass, password},
 	{"save", fixed, constant(""), savePoints},
 	{"slave-read-only", fixed, constant("yes"), yesNo},
 	{"slowlog-log-slower-than", fixed, constant("-1"), integer(-1, math.MaxInt64)},
@@ -106,6 +109,19 @@ func mustInt(value string) int64 {
 		panic("resp: a checked value is no integer: " + value)
 	}
 	return n
+}
+
+// requirePass is the default user's password. One that CONFIG SET has set is kept, and
+// shown, as a hash.
+func (s *Server) requirePass() string {
+	user := s.store.Users().Get("default")
+	switch {
+	case user == nil:
+		return s.cfg.RequirePass
+	case len(user.Passwords) > 0:
+		return "#" + user.Passwords[0]
+	}
+	return ""
 }
 
 func constant(v string) func(*Server) string { return func(*Server) string { return v } }

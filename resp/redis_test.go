@@ -56,6 +56,7 @@ func TestConversation(t *testing.T) {
 		{"conversation.txt", ""},
 		{"password.txt", "secret"},
 		{"pubsub.txt", ""},
+		{"acl.txt", ""},
 		{"../../fsm/testdata/list.txt", ""},
 		{"../../fsm/testdata/set.txt", ""},
 		{"../../fsm/testdata/bitmap.txt", ""},

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+
+	"holdfast/fsm"
 )
 
 // Server serves clients of one node, on any number of listeners.
@@ -27,14 +29,18 @@ type Server struct {
 	settings atomic.Pointer[settings]
 	stats    stats
 	hub      *hub
-	pause    pause
-	runID    string // 40 hexadecimal digits, new with each process
-	started  time.Time
-	saving   atomic.Bool // a SAVE or BGSAVE of a client is under way
-	stopping atomic.Bool
-	watches  atomic.Uint64 // numbers given to clients that watch keys
-	stop     chan struct{} // closed when background work shall end
-	wg       sync.WaitGroup
+	aclLog   aclLog
+
+	defaultUser *fsm.User // as long as the cluster has none of that name
+	enforced    atomic.Pointer[fsm.Users]
+	pause       pause
+	runID       string // 40 hexadecimal digits, new with each process
+	started     time.Time
+	saving      atomic.Bool // a SAVE or BGSAVE of a client is under way
+	stopping    atomic.Bool
+	watches     atomic.Uint64 // numbers given to clients that watch keys
+	stop        chan struct{} // closed when background work shall end
+	wg          sync.WaitGroup
 
 	background context.Context // of work that outlives its connection; ends with Close
 	abandon    context.CancelFunc
@@ -59,6 +65,11 @@ func New(cfg Config, store Store, log *slog.Logger) *Server {
 		stop:     make(chan struct{}),
 		conns:    make(map[int64]*conn),
 	}
+	s.defaultUser = fsm.DefaultUser("")
+	if cfg.RequirePass != "" {
+		s.defaultUser = fsm.DefaultUser(fsm.PasswordHash(cfg.RequirePass))
+	}
+	s.aclLog.max = func() int { return s.settings.Load().aclLogMax }
 	s.background, s.abandon = context.WithCancel(context.Background())
 	s.loadSettings()
 	s.wg.Go(s.tick)
@@ -81,6 +92,7 @@ func (s *Server) tick() {
 			return
 		case now := <-ticker.C:
 			s.loadSettings()
+			s.enforce()
 			s.stats.sample(now)
 		}
 	}

@@ -8,8 +8,8 @@ import (
 // settings are the parameters that clients can change, as they are in force: the value
 // that CONFIG SET has replicated, or that of Config.
 type settings struct {
-	requirePass string
 	maxClients  int
+	aclLogMax   int
 	idleTimeout time.Duration
 	keepAlive   time.Duration
 	maxBulk     int64
@@ -30,14 +30,11 @@ func (s *Server) loadSettings() *settings {
 		return time.Duration(number(name, int64(otherwise/time.Second))) * time.Second
 	}
 	set := &settings{
-		requirePass: s.cfg.RequirePass,
 		maxClients:  int(number("maxclients", int64(s.cfg.MaxClients))),
+		aclLogMax:   int(number("acllog-max-len", 128)),
 		idleTimeout: seconds("timeout", s.cfg.IdleTimeout),
 		keepAlive:   seconds("tcp-keepalive", s.cfg.KeepAlive),
 		maxBulk:     number("proto-max-bulk-len", s.cfg.MaxBulkBytes),
-	}
-	if pass, ok := s.store.Setting("requirepass"); ok {
-		set.requirePass = pass
 	}
 	s.settings.Store(set)
 	return set

@@ -31,6 +31,13 @@ type Store interface {
 	// Save writes a snapshot to disk and returns when it is there.
 	Save(ctx context.Context) error
 
+	// Settle returns when every node that can be reached has applied all writes that were
+	// acknowledged before the call.
+	Settle(ctx context.Context) error
+
+	// Users are those that ACL SETUSER has made: another pointer after each change.
+	Users() *fsm.Users
+
 	// Broadcast hands a message to Server.Receive on every node, this one included, and
 	// returns the answers of those that answered in time.
 	Broadcast(ctx context.Context, message []byte) (answers [][]byte)

@@ -109,6 +109,9 @@ func (s *memoryStore) Digest(ctx context.Context) (string, error) {
 	return snapshot.Digest(), nil
 }
 
+func (s *memoryStore) Settle(context.Context) error { return nil }
+func (s *memoryStore) Users() *fsm.Users            { return s.machine.Users() }
+
 func (s *memoryStore) Broadcast(_ context.Context, message []byte) [][]byte {
 	return [][]byte{s.listener.Receive(message)}
 }

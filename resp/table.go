@@ -42,7 +42,7 @@ func newTable() *table {
 		r := dataRow(command, "")
 		t.rows[r.Name] = r
 	}
-	for _, group := range [][]local{connectionCommands, clientCommands, commandCommands, transactionCommands, pubsubCommands,
+	for _, group := range [][]local{connectionCommands, clientCommands, commandCommands, transactionCommands, pubsubCommands, aclCommands,
 		serverCommands, configCommands, clusterCommands, debugCommands} {
 		for _, l := range group {
 			r := localRow(l, "")
@@ -70,10 +70,12 @@ func localRow(l local, prefix string) *row {
 	if len(l.subs) > 0 {
 		r.subs = make(map[string]*row)
 		for _, sub := range l.subs {
+			sub.Container = r.Name
 			r.subs[sub.Name] = localRow(sub, r.full+"|")
 		}
 		r.addHelp()
 	}
+	r.Complete(r.subs != nil)
 	return r
 }
 
@@ -85,7 +87,7 @@ func (r *row) addHelp() {
 	}
 	help := local{
 		Command: fsm.Command{Name: "HELP", Arity: 2, Flags: fsm.Loading | fsm.Stale, Group: r.Group,
-			Since: "5.0.0", Summary: "Prints this help.", Cost: "O(1)"},
+			Since: "5.0.0", Summary: "Prints this help.", Cost: "O(1)", Container: r.Name},
 		run: func(*conn, [][]byte) (fsm.Reply, error) { return r.help(), nil },
 	}
 	r.subs[help.Name] = localRow(help, r.full+"|")

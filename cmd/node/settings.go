@@ -41,6 +41,7 @@ type settings struct {
 	UnsafeLocalReads bool `group:"Cluster" hidden:"" help:"For tests only: answer reads without asking whether this node still leads."`
 
 	Requirepass      string        `group:"Clients" help:"Password of clients (AUTH). Rather set it in the environment or the file than here." placeholder:"PASSWORD"`
+	ACLFile          string        `group:"Clients" name:"acl-file" help:"File of ACL LOAD and ACL SAVE; users are kept without one." placeholder:"FILE"`
 	MaxClients       int           `group:"Clients" help:"Connections at a time." default:"${maxClients}"`
 	IdleTimeout      time.Duration `group:"Clients" help:"Close a connection that has sent nothing for so long; 0: never." default:"${idleTimeout}"`
 	KeepAlive        time.Duration `group:"Clients" help:"How often TCP asks a silent client whether it is there; 0: never." default:"${keepAlive}"`
@@ -117,6 +118,7 @@ func (s *settings) configs() (cluster.Config, resp.Config, error) {
 	}
 
 	r := resp.DefaultConfig()
+	r.ACLFile = s.ACLFile
 	r.RequirePass, r.MaxClients, r.IdleTimeout, r.KeepAlive = s.Requirepass, s.MaxClients, s.IdleTimeout, s.KeepAlive
 	r.MaxBulkBytes, r.MaxArguments, r.MaxInlineBytes = int64(s.MaxBulkBytes), s.MaxArguments, int(s.MaxInlineBytes)
 	r.QueryBufferBytes, r.InflightBytes = int64(s.QueryBufferBytes), int64(s.InflightBytes)
