@@ -46,7 +46,7 @@ type Node struct {
 	// Set before running, read after it.
 	running   atomic.Pointer[raft.Raft]
 	storage   *storage
-	transport *raft.NetworkTransport
+	transport *transport
 
 	appliedTerm  atomic.Uint64 // everything before this term has been applied, and something in it
 	appliedBytes atomic.Int64
@@ -179,13 +179,13 @@ func (n *Node) startRaft(new, founder bool) error {
 	n.storage = storage
 
 	address := n.advertised()
-	n.transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+	n.transport = &transport{raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream:                stream{n.bus, busAddr(address)},
 		ServerAddressProvider: addressBook{n},
-		MaxPool:               3,
+		MaxPool:               maxPooled,
 		Timeout:               max(2*time.Second, 4*n.config.ElectionTimeout),
 		Logger:                raftLogger(n.log),
-	})
+	})}
 	config := n.raftConfig()
 	if founder {
 		alone := raft.Configuration{Servers: []raft.Server{{ID: config.LocalID, Address: raft.ServerAddress(address)}}}
