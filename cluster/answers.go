@@ -59,6 +59,16 @@ func (n *Node) handle(from *asker, kind byte, id uint64, payload []byte) {
 	case askLogState:
 		state, err := n.logState()
 		answer(state.encode(), err)
+	case askFinalLog:
+		boot := d.uint()
+		if d.err != nil {
+			answer(nil, d.err)
+			return
+		}
+		go func() {
+			state, err := n.finalLog(boot)
+			answer(state.encode(), err)
+		}()
 	case askRegistered:
 		registration, _ := n.machine.Registered(d.string())
 		var e encoder
@@ -92,10 +102,15 @@ func (n *Node) handle(from *asker, kind byte, id uint64, payload []byte) {
 		answer(n.receive(payload), nil)
 	case askCampaign:
 		dead, term := d.string(), d.uint()
-		answer(nil, d.err)
-		if d.err == nil {
-			go n.campaign(dead, term)
+		if d.err != nil {
+			answer(nil, d.err)
+			return
 		}
+		go func() {
+			var e encoder
+			e.bool(n.campaign(dead, term))
+			answer(e.buf, nil)
+		}()
 	default:
 		answer(nil, errMalformed)
 	}

@@ -20,7 +20,14 @@ type bus struct {
 
 	mu     sync.Mutex
 	conns  map[net.Conn]struct{}
+	raftOf map[uint64]*raftConns // by the boot id of the process that dialled
 	closed bool
+}
+
+// raftConns are raft's open connections from one process.
+type raftConns struct {
+	count int
+	ended chan struct{} // closed when there is none left
 }
 
 func openBus(n *Node) (*bus, error) {
@@ -28,7 +35,7 @@ func openBus(n *Node) (*bus, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for the other nodes on %s: %w", n.config.Bus, err)
 	}
-	return &bus{n: n, listener: listener, raft: make(chan net.Conn), conns: map[net.Conn]struct{}{}}, nil
+	return &bus{n: n, listener: listener, raft: make(chan net.Conn), conns: map[net.Conn]struct{}{}, raftOf: map[uint64]*raftConns{}}, nil
 }
 
 func (b *bus) run() {
@@ -128,6 +135,7 @@ func (b *bus) acceptRaft(conn net.Conn, theirs hello) error {
 		conn.Close()
 		return errors.New("not a member yet")
 	}
+	conn = b.countRaft(conn, theirs.Boot)
 	select {
 	case b.raft <- conn:
 		return nil
@@ -135,6 +143,47 @@ func (b *bus) acceptRaft(conn net.Conn, theirs hello) error {
 		conn.Close()
 		return nil
 	}
+}
+
+// countedConn is one of raftConns. Raft closes it when all that came on it is in the log.
+type countedConn struct {
+	net.Conn
+	close func() error
+}
+
+func (c *countedConn) Close() error { return c.close() }
+
+func (b *bus) countRaft(conn net.Conn, boot uint64) net.Conn {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	conns := b.raftOf[boot]
+	if conns == nil {
+		conns = &raftConns{ended: make(chan struct{})}
+		b.raftOf[boot] = conns
+	}
+	conns.count++
+	return &countedConn{conn, sync.OnceValue(func() error {
+		b.mu.Lock()
+		if conns.count--; conns.count == 0 {
+			close(conns.ended)
+			delete(b.raftOf, boot)
+		}
+		b.mu.Unlock()
+		return conn.Close()
+	})}
+}
+
+// raftEnded returns a channel that is closed when raft has read all connections from a
+// process to their end.
+func (b *bus) raftEnded(boot uint64) <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if conns := b.raftOf[boot]; conns != nil {
+		return conns.ended
+	}
+	none := make(chan struct{})
+	close(none)
+	return none
 }
 
 // How a refusal begins that the refused node cannot repair by trying again.

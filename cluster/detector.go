@@ -2,8 +2,8 @@ package cluster
 
 import (
 	"errors"
+	"fmt"
 	"io"
-	"math/rand/v2"
 	"syscall"
 	"time"
 
@@ -20,10 +20,10 @@ import (
 const (
 	proofAttempts = 20
 	proofDial     = 100 * time.Millisecond
-	standBy       = 30 * time.Millisecond // for the better log to win before this one tries
+	lastLogs      = 30 * time.Millisecond // for logs beyond those of a majority
 )
 
-// suspect is called when the link to the leader broke.
+// suspect is called when the link to the leader, a process known by its boot id, broke.
 func (n *Node) suspect(leader string, boot uint64) {
 	r := n.raft()
 	if r == nil || r.State() != raft.Follower {
@@ -34,19 +34,22 @@ func (n *Node) suspect(leader string, boot uint64) {
 		return
 	}
 	n.log.Info("leader's process is gone", "leader", leader, "term", term)
-
-	mine, err := n.logState()
+	best, err := n.bestLog(leader, boot)
 	if err != nil {
+		n.log.Info("the election is left to the timer", "error", err)
 		return
 	}
-	if best := n.betterLog(leader, mine); best != nil {
+	if best != nil {
+		// It may not have noticed. Once it says that it stands nothing is left to do
+		// here: two candidates would split the votes, and raft waits an election
+		// timeout before it tries again.
 		var e encoder
 		e.string(leader)
 		e.uint(term)
-		best.ask(askCampaign, e.buf, func([]byte, error) {})
-		// Raft waits an election timeout before it tries again after a lost
-		// election, so this node stands by instead of relying on the other.
-		time.Sleep(standBy + rand.N(standBy/2))
+		answer, err := best.call(askCampaign, e.buf, n.config.ElectionTimeout/2)
+		if d := (decoder{buf: answer}); err == nil && d.bool() {
+			return
+		}
 	}
 	n.campaign(leader, term)
 }
@@ -74,13 +77,21 @@ func (n *Node) provenDead(id string, boot uint64) bool {
 	return false
 }
 
-// betterLog returns the link to the voter whose log should win the election, nil when
-// that is this node's own. Logs that are equal are ordered by the nodes' ids.
-func (n *Node) betterLog(dead string, mine logState) *link {
-	others, _, err := n.otherVoters(n.raft())
+// bestLog returns the link to the voter whose log should win the election, nil when
+// that is this node's own. Logs that are equal are ordered by the nodes' ids, so that all
+// come to the same result. No election can be won without a majority, so that the logs
+// of one are waited for; an error says that they did not come.
+func (n *Node) bestLog(dead string, boot uint64) (*link, error) {
+	mine, err := n.finalLog(boot)
 	if err != nil {
-		return nil
+		return nil, err
 	}
+	others, need, err := n.otherVoters(n.raft())
+	if err != nil {
+		return nil, err
+	}
+	var e encoder
+	e.uint(boot)
 	type answer struct {
 		link  *link
 		state logState
@@ -93,52 +104,76 @@ func (n *Node) betterLog(dead string, mine logState) *link {
 			continue
 		}
 		asked++
-		l.ask(askLogState, nil, func(b []byte, err error) {
-			state, decodeErr := decodeLogState(b)
-			if err != nil || decodeErr != nil {
-				answers <- answer{}
-				return
+		l.ask(askFinalLog, e.buf, func(b []byte, err error) {
+			if state, decodeErr := decodeLogState(b); err == nil && decodeErr == nil {
+				answers <- answer{l, state}
 			}
-			answers <- answer{l, state}
 		})
 	}
 	best, bestState, bestID := (*link)(nil), mine, n.identity.NodeID
-	timeout := time.After(standBy)
-	for range asked {
+	timeout := time.NewTimer(n.config.ElectionTimeout)
+	defer timeout.Stop()
+	for got := 0; got < asked; {
 		select {
 		case a := <-answers:
-			if a.link == nil {
-				continue
-			}
 			id := a.link.peer.NodeID
 			if bestState.before(a.state) || !a.state.before(bestState) && id < bestID {
 				best, bestState, bestID = a.link, a.state, id
 			}
-		case <-timeout:
-			return best
+			if got++; got == need {
+				timeout.Reset(lastLogs)
+			}
+		case <-timeout.C:
+			asked = got
 		}
 	}
-	return best
+	if asked < need {
+		return nil, fmt.Errorf("%d of %d other voters tell of their logs, %d are needed", asked, len(others), need)
+	}
+	return best, nil
+}
+
+// finalLog is the state of the log once it has all that it will get of a process that is
+// dead: what that has sent can still be on its way from the connection into the log.
+func (n *Node) finalLog(boot uint64) (logState, error) {
+	timeout := time.NewTimer(n.config.ElectionTimeout)
+	defer timeout.Stop()
+	select {
+	case <-n.bus.raftEnded(boot):
+		return n.logState()
+	case <-timeout.C:
+		return logState{}, errors.New("the leader's connection is still open")
+	}
 }
 
 // campaign stands for election at once, by sending raft's TimeoutNow to this node
 // itself. Raft obeys it in any state, so the conditions under which it makes sense are
-// checked here: a leader would depose itself, a non-voter raise everybody's term.
-func (n *Node) campaign(dead string, term uint64) {
+// checked here: a leader would depose itself, a non-voter raise everybody's term. It
+// reports whether this node stands, or nobody needs to: the term is over already.
+func (n *Node) campaign(dead string, term uint64) bool {
 	r := n.raft()
-	if r == nil || r.State() != raft.Follower || r.CurrentTerm() != term || !n.isVoter(r) {
-		return
+	if r == nil {
+		return false
 	}
-	if _, leader := r.LeaderWithID(); leader != "" && string(leader) != dead {
-		return
+	if r.CurrentTerm() > term {
+		return true
+	}
+	if r.CurrentTerm() < term || !n.isVoter(r) {
+		return false
+	}
+	if _, leader := r.LeaderWithID(); r.State() == raft.Leader || leader != "" && string(leader) != dead {
+		return true
 	}
 	if n.campaigned.Swap(term) == term {
-		return // once a term
+		return true // once a term
 	}
-	n.log.Info("standing for election", "term", term+1)
-	if err := n.timeoutNow(); err != nil {
-		n.log.Warn("standing for election", "error", err)
+	if r.State() == raft.Follower {
+		n.log.Info("standing for election", "term", term+1)
+		if err := n.timeoutNow(); err != nil {
+			n.log.Warn("standing for election", "error", err)
+		}
 	}
+	return true
 }
 
 func (n *Node) timeoutNow() error {

@@ -24,11 +24,12 @@ const (
 	askReadIndex                  // -> index, now
 	askTerm                       // -> term
 	askLogState                   // -> term, last term, last index, applied
+	askFinalLog                   // boot of a dead process -> the same, once nothing more comes of it
 	askRegistered                 // node id -> incarnation, nonce
 	askRegister                   // node id, nonce, prev -> incarnation
 	askJoin                       // hello -> cluster id
 	askPromise                    // node id -> granted
-	askCampaign                   // dead node, term ->
+	askCampaign                   // dead node, term -> stands
 	askBroadcast                  // message of the listeners -> answer of theirs
 	answerOK
 	answerError

@@ -1,0 +1,126 @@
+package cluster
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// patience is an election timeout so long that a leader which is found within half of it
+// was not found by silence.
+const patience = 5 * time.Second
+
+// crash ends a node as SIGKILL does: nothing is handed over, its connections end.
+func (c *testCluster) crash(i int, network *network) {
+	n := c.nodes[i]
+	n.fail(errors.New("crash"))
+	<-n.Done()
+	network.cut(n.config.ID, n.config.Bus)
+	c.nodes[i] = nil
+}
+
+// lead has a certain node lead.
+func (c *testCluster) lead(i int) {
+	c.t.Helper()
+	c.eventually(func() error {
+		leader := c.leader()
+		if leader == i {
+			return nil
+		}
+		n := c.nodes[leader]
+		server, _ := n.server(n.raft(), raft.ServerID(c.config(i).ID))
+		n.raft().LeadershipTransferToServer(server.ID, server.Address).Error()
+		return errors.New("another node leads")
+	})
+	c.ready()
+}
+
+// replaced checks that a write at node i comes through without an election by silence.
+func (c *testCluster) replaced(i int) {
+	c.t.Helper()
+	began := time.Now()
+	c.write(i, "SET after crash")
+	if took := time.Since(began); took > patience/2 {
+		c.t.Errorf("a write waited %v: the dead leader was replaced by silence", took)
+	}
+}
+
+func newNetworkedCluster(t *testing.T) (*testCluster, *network) {
+	network := newNetwork()
+	return newCluster(t, 3, func(config *Config) {
+		config.ElectionTimeout = patience
+		network.alter(config)
+	}), network
+}
+
+func TestCrashedLeaderIsReplacedAtOnce(t *testing.T) {
+	c, network := newNetworkedCluster(t)
+	c.lead(2)
+	c.write(0, "SET before crash")
+	c.crash(2, network)
+	c.replaced(1)
+}
+
+// A node that has led keeps raft's connections to the others. Those to a process that
+// has gone since must not cost it the vote of the process that came after.
+func TestVoteOfRestartedNode(t *testing.T) {
+	c, network := newNetworkedCluster(t)
+	c.lead(0)
+	time.Sleep(patience/5 + 100*time.Millisecond) // the first heartbeat
+	c.lead(2)
+	c.crash(1, network)
+	c.start(1)
+	c.ready()
+	c.crash(2, network)
+	c.replaced(0) // its id makes it the candidate
+}
+
+// Where messages take longer than the followers usually wait for each other, they must
+// not both stand, and split the votes.
+func TestCrashedLeaderOnSlowNetwork(t *testing.T) {
+	c, network := newNetworkedCluster(t)
+	c.lead(2)
+	c.write(0, "SET a 1")
+	network.slow(func(from, to string, kind byte) time.Duration { return 60 * time.Millisecond })
+	c.crash(2, network)
+	c.replaced(1)
+}
+
+// What the leader sent before it died may still be on its way into a follower's log when
+// the followers compare. The one that gets it has to stand: it refuses its vote to the
+// other.
+func TestLastEntryOfCrashedLeader(t *testing.T) {
+	c, network := newNetworkedCluster(t)
+	c.lead(2)
+	c.write(0, "SET a 1")
+	network.slow(func(from, to string, kind byte) time.Duration {
+		switch {
+		case kind == linkConn:
+			return 0
+		case from == "n3" && to == c.bus[0]:
+			return -1
+		case from == "n3" && to == c.bus[1]:
+			return 100 * time.Millisecond
+		}
+		return 200 * time.Millisecond
+	})
+	last := c.nodes[1].raft().LastIndex()
+	leader := c.nodes[2].raft()
+	leader.Barrier(0) // an entry: it is sent and not waited for
+	c.eventually(func() error {
+		if leader.LastIndex() == last {
+			return errors.New("not stored yet")
+		}
+		return nil
+	})
+	c.crash(2, network)
+	c.replaced(0)
+	if got := c.nodes[1].raft().LastIndex(); got <= last {
+		t.Fatalf("n2 never got the entry")
+	}
+	if c.leader() != 1 {
+		t.Errorf("n%d leads, whose log was shorter", c.leader()+1)
+	}
+}
