@@ -133,6 +133,9 @@ func (c *conn) serve() {
 	}()
 	for !c.closing {
 		if err := c.fill(); err != nil {
+			if c.server.stopping.Load() && !c.killed.Load() {
+				c.linger()
+			}
 			return
 		}
 		c.execute()
@@ -352,9 +355,9 @@ func (c *conn) broken(err error) error {
 	return err
 }
 
-// linger lets the client read the last reply: closing a socket with unread input makes
-// the kernel send a reset, which can overtake the data. So input is thrown away, for a
-// moment and up to a limit.
+// linger lets the client read the last reply and the end behind it: closing a socket with
+// unread input makes the kernel send a reset, which can overtake the data. So input is
+// thrown away, for a moment and up to a limit.
 func (c *conn) linger() {
 	if half, ok := c.nc.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
 		return

@@ -228,6 +228,29 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
+// TestShutdownCrossing: a command that crosses the end of its connection is not run, and
+// its client reads that end, not a reset that could have been anything.
+func TestShutdownCrossing(t *testing.T) {
+	store := newMemoryStore()
+	store.gate = make(chan struct{})
+	s, address := serve(t, DefaultConfig(), store)
+	c := dial(t, address)
+	c.send(command("SET", "k", "1"))
+	waitForWrite(t, s)
+	done := make(chan error)
+	go func() { done <- s.Shutdown(t.Context()) }()
+	waitFor(t, "the shutdown to begin", s.stopping.Load)
+	c.send(command("SET", "k", "2"))
+	close(store.gate)
+	if got := c.rest(); got != "+OK\r\n" {
+		t.Errorf("got %q", got)
+	}
+	c.Close()
+	if err := <-done; err != nil {
+		t.Errorf("Shutdown returned %v", err)
+	}
+}
+
 // TestShutdownTimeout: what does not end in time is ended.
 func TestShutdownTimeout(t *testing.T) {
 	store := newMemoryStore()
