@@ -190,7 +190,8 @@ func (k *keyspace) walk(from uint64, visit func(hash uint64, o *object) bool) {
 				return
 			}
 		}
-		i += 1 << (k.depth - b.depth)
+		span := 1 << (k.depth - b.depth)
+		i = i&^(span-1) + span // the walk may begin in the middle of a bucket's span
 	}
 }
 
