@@ -25,6 +25,8 @@ type Node struct {
 	Dir   string   // data
 	Flags []string // all that it is started with
 
+	Password string // of clients, where --requirepass is among the flags
+
 	binary string
 	log    string
 
@@ -195,8 +197,18 @@ func (n *Node) Wipe() error {
 	return os.RemoveAll(n.Dir)
 }
 
-// Dial opens a connection to the node.
-func (n *Node) Dial() (*Conn, error) { return Dial(n.Addr) }
+// Dial opens a connection to the node, with its password if it has one.
+func (n *Node) Dial() (*Conn, error) {
+	c, err := Dial(n.Addr)
+	if err != nil || n.Password == "" {
+		return c, err
+	}
+	if _, err := c.Do("AUTH", n.Password); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
 
 // Do runs one command on a connection of its own.
 func (n *Node) Do(args ...string) (any, error) {
