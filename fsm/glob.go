@@ -7,6 +7,9 @@ package fsm
 // It takes time proportional to the product of the lengths at most: after a '*' failed
 // to match further on, an earlier one need not be tried again.
 func Match(pattern, s []byte) bool {
+	if len(s) == 0 { // as in Redis, "**" does not match nothing
+		return len(pattern) == 0 || len(pattern) == 1 && pattern[0] == '*'
+	}
 	p, i := 0, 0
 	star, retry := -1, 0 // after the last '*', and where its match ends
 	for i < len(s) {

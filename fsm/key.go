@@ -108,7 +108,7 @@ var errSameObject = NewError("ERR", "source and destination objects are the same
 
 // databaseArg reads the number of a database.
 func databaseArg(arg []byte) (int, error) {
-	n, err := intArg(arg)
+	n, err := int32Arg(arg)
 	if err != nil {
 		return 0, err
 	}
@@ -198,10 +198,29 @@ type scanOptions struct {
 	kind    []byte // nil for all
 }
 
+// cursorArg reads a cursor as C's strtoul does: nothing is 0, and -1 the largest.
+func cursorArg(arg []byte) (uint64, error) {
+	if len(arg) == 0 {
+		return 0, nil
+	}
+	digits := arg
+	if arg[0] == '-' || arg[0] == '+' {
+		digits = arg[1:]
+	}
+	n, err := strconv.ParseUint(string(digits), 10, 64)
+	if err != nil {
+		return 0, NewError("ERR", "invalid cursor")
+	}
+	if arg[0] == '-' {
+		n = -n
+	}
+	return n, nil
+}
+
 func parseScan(args [][]byte) (o scanOptions, err error) {
 	o.count = 10
-	if o.cursor, err = strconv.ParseUint(string(args[1]), 10, 64); err != nil {
-		return o, NewError("ERR", "invalid cursor")
+	if o.cursor, err = cursorArg(args[1]); err != nil {
+		return o, err
 	}
 	for i := 2; i < len(args); i += 2 {
 		if i+1 == len(args) {

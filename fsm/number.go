@@ -1,8 +1,10 @@
 package fsm
 
 import (
+	"bytes"
 	"math"
 	"math/big"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -37,44 +39,72 @@ func intArg(b []byte) (int64, error) {
 	return 0, ErrNotInteger
 }
 
+// int32Arg is intArg where Redis wants an int of C.
+func int32Arg(b []byte) (int64, error) {
+	n, err := intArg(b)
+	if err == nil && int64(int32(n)) != n {
+		err = NewError("ERR", "value is out of range, value must between -2147483648 and 2147483647")
+	}
+	return n, err
+}
+
 // longDouble is how many bits of a number INCRBYFLOAT calculates with: Redis uses C's
 // long double, which on x86 has 64. So 0.1 and 0.2 make 0.3.
 const longDouble = 64
 
-// maxDecimalExponent is where a long double ends. It also bounds what big.Float does.
-const maxDecimalExponent = 4932
+// floatSyntax is what C's strtold reads, but for infinity and nan, which Redis refuses.
+// The groups are the mantissa and the exponent, decimal or of two.
+var floatSyntax = regexp.MustCompile(`^[+-]?(?:` +
+	`(\d+\.?\d*|\.\d+)(?:[eE]([+-]?\d+))?|` +
+	`0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)(?:[pP]([+-]?\d+))?)$`)
+
+const (
+	maxFloatBytes    = 5<<10 - 1 // longer ones are not read
+	maxFloatExponent = 100_000   // beyond it, no mantissa of that length brings a number back
+)
 
 // parseFloat reads a number as C's strtold does when all of the text must be used.
 func parseFloat(b []byte) (*big.Float, error) {
-	s := string(b)
-	if len(s) == 0 || len(s) > 5<<10 || strings.ContainsAny(s, "_bBoOpP ") && !strings.HasPrefix(strings.ToLower(strings.TrimLeft(s, "+-")), "0x") {
+	if len(b) > maxFloatBytes {
 		return nil, ErrNotFloat
 	}
-	switch strings.ToLower(s) {
+	switch strings.ToLower(string(b)) {
 	case "inf", "+inf", "infinity", "+infinity":
 		return new(big.Float).SetInf(false), nil
 	case "-inf", "-infinity":
 		return new(big.Float).SetInf(true), nil
 	}
-	if i := strings.LastIndexAny(s, "eE"); i >= 0 && !strings.ContainsAny(s, "xX") {
-		exponent, err := strconv.Atoi(s[i+1:])
-		if err != nil || exponent > 2*maxDecimalExponent || exponent < -2*maxDecimalExponent {
-			return nil, ErrNotFloat
-		}
+	parts := floatSyntax.FindSubmatch(b)
+	if parts == nil {
+		return nil, ErrNotFloat
 	}
-	f, _, err := new(big.Float).SetPrec(longDouble).SetMode(big.ToNearestEven).Parse(s, 0)
-	if err != nil || strings.ContainsRune(s, '_') {
-		if f, _, err = new(big.Float).SetPrec(longDouble).SetMode(big.ToNearestEven).Parse(s, 10); err != nil {
-			return nil, ErrNotFloat
-		}
+	f := new(big.Float).SetPrec(longDouble)
+	mantissa, exponent := append(parts[1], parts[3]...), append(parts[2], parts[4]...)
+	if len(bytes.Trim(mantissa, "0.")) == 0 {
+		return f, nil
 	}
-	if tooBig(f) {
+	if n, err := strconv.Atoi(string(exponent)); len(exponent) > 0 && (err != nil || n > maxFloatExponent || n < -maxFloatExponent) {
+		return nil, ErrNotFloat
+	}
+	base := 10
+	if parts[3] != nil {
+		base = 0 // as the prefix says
+	}
+	if _, _, err := f.Parse(string(b), base); err != nil || tooBig(f) || tooSmall(f) {
 		return nil, ErrNotFloat
 	}
 	return f, nil
 }
 
-func tooBig(f *big.Float) bool { return f.MantExp(nil) > 16384 }
+// tooBig reports whether a number is beyond those of longDouble.
+func tooBig(f *big.Float) bool { return f.IsInf() || f.MantExp(nil) > 16384 }
+
+// tooSmall reports whether a number that is not 0 becomes 0 as a longDouble: it is not
+// above half of the least one, 1<<-16445.
+func tooSmall(f *big.Float) bool {
+	half := new(big.Float).SetMantExp(big.NewFloat(1), -16446)
+	return new(big.Float).Abs(f).Cmp(half) <= 0
+}
 
 // formatLongDouble writes a number with at most 17 digits after the point, and none
 // that are zeros at the end.

@@ -56,7 +56,7 @@ func flushallCommand(tx *Tx, args [][]byte) (Reply, error) {
 func swapdbCommand(tx *Tx, args [][]byte) (Reply, error) {
 	var dbs [2]int64
 	for i, which := range []string{"first", "second"} {
-		n, err := intArg(args[1+i])
+		n, err := int32Arg(args[1+i])
 		if err != nil {
 			return nil, NewError("ERR", "invalid "+which+" DB index")
 		}

@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"math/big"
 	"strconv"
 	"strings"
 )
@@ -111,11 +112,40 @@ func getCommand(tx *Tx, args [][]byte) (Reply, error) { return getReply(tx, args
 // setOptions is what may follow SET key value, or GETEX key.
 type setOptions struct {
 	nx, xx, get, keepTTL, persist bool
-	timed                         bool
-	deadline                      Millis
+
+	expiry, value []byte // EX, PX, EXAT or PXAT and its argument; nil without one
 }
 
-func parseSet(args [][]byte, now Millis) (o setOptions, err error) {
+// timed reports whether the option i is an expiry with an argument. Of several of one
+// kind the last one counts, and its argument alone is looked at.
+func (o *setOptions) timed(args [][]byte, i int) bool {
+	option := args[i]
+	if i+1 == len(args) || o.expiry != nil && !is(option, string(o.expiry)) {
+		return false
+	}
+	if is(option, "EX") || is(option, "PX") || is(option, "EXAT") || is(option, "PXAT") {
+		o.expiry, o.value = option, args[i+1]
+		return true
+	}
+	return false
+}
+
+// deadline is what the expiry says, 0 without one; name is the command's.
+func (o *setOptions) deadline(now Millis, name string) (Millis, error) {
+	switch {
+	case o.expiry == nil:
+		return 0, nil
+	case is(o.expiry, "EX"):
+		return positiveDeadlineArg(o.value, 1000, now, name)
+	case is(o.expiry, "PX"):
+		return positiveDeadlineArg(o.value, 1, now, name)
+	case is(o.expiry, "EXAT"):
+		return positiveDeadlineArg(o.value, 1000, 0, name)
+	}
+	return positiveDeadlineArg(o.value, 1, 0, name)
+}
+
+func parseSet(args [][]byte) (o setOptions, err error) {
 	for i := 3; i < len(args); i++ {
 		switch {
 		case is(args[i], "NX") && !o.xx:
@@ -124,17 +154,9 @@ func parseSet(args [][]byte, now Millis) (o setOptions, err error) {
 			o.xx = true
 		case is(args[i], "GET"):
 			o.get = true
-		case is(args[i], "KEEPTTL") && !o.timed:
+		case is(args[i], "KEEPTTL") && o.expiry == nil:
 			o.keepTTL = true
-		case !o.keepTTL && !o.timed && i+1 < len(args) && isExpiry(args[i]):
-			if o.deadline, err = expiry(args[i], args[i+1], now, "set"); err != nil {
-				// Redis reads all the options before it looks at the value.
-				if _, rest := parseSet(append(args[:3:3], args[i+2:]...), now); rest == ErrSyntax {
-					return o, ErrSyntax
-				}
-				return o, err
-			}
-			o.timed = true
+		case !o.keepTTL && o.timed(args, i):
 			i++
 		default:
 			return o, ErrSyntax
@@ -143,25 +165,12 @@ func parseSet(args [][]byte, now Millis) (o setOptions, err error) {
 	return o, nil
 }
 
-func isExpiry(option []byte) bool {
-	return is(option, "EX") || is(option, "PX") || is(option, "EXAT") || is(option, "PXAT")
-}
-
-// expiry reads one of EX, PX, EXAT, PXAT.
-func expiry(option, value []byte, now Millis, name string) (Millis, error) {
-	switch {
-	case is(option, "EX"):
-		return positiveDeadlineArg(value, 1000, now, name)
-	case is(option, "PX"):
-		return positiveDeadlineArg(value, 1, now, name)
-	case is(option, "EXAT"):
-		return positiveDeadlineArg(value, 1000, 0, name)
-	}
-	return positiveDeadlineArg(value, 1, 0, name)
-}
-
 func setCommand(tx *Tx, args [][]byte) (Reply, error) {
-	o, err := parseSet(args, tx.Now())
+	o, err := parseSet(args)
+	if err != nil {
+		return nil, err
+	}
+	deadline, err := o.deadline(tx.Now(), "set")
 	if err != nil {
 		return nil, err
 	}
@@ -179,9 +188,9 @@ func setCommand(tx *Tx, args [][]byte) (Reply, error) {
 		return Nil, nil
 	}
 	if o.keepTTL && old != nil {
-		o.deadline = old.deadline
+		deadline = old.deadline
 	}
-	tx.putString(args[1], args[2], o.deadline, o.timed)
+	tx.putString(args[1], args[2], deadline, o.expiry != nil)
 	return reply, nil
 }
 
@@ -231,19 +240,12 @@ func getdelCommand(tx *Tx, args [][]byte) (Reply, error) {
 	return reply, err
 }
 
-func parseGetex(args [][]byte, now Millis) (o setOptions, err error) {
+func parseGetex(args [][]byte) (o setOptions, err error) {
 	for i := 2; i < len(args); i++ {
 		switch {
-		case is(args[i], "PERSIST") && !o.timed:
+		case is(args[i], "PERSIST") && o.expiry == nil:
 			o.persist = true
-		case !o.persist && !o.timed && i+1 < len(args) && isExpiry(args[i]):
-			if o.deadline, err = expiry(args[i], args[i+1], now, "getex"); err != nil {
-				if i+2 < len(args) {
-					return o, ErrSyntax
-				}
-				return o, err
-			}
-			o.timed = true
+		case !o.persist && o.timed(args, i):
 			i++
 		default:
 			return o, ErrSyntax
@@ -253,24 +255,22 @@ func parseGetex(args [][]byte, now Millis) (o setOptions, err error) {
 }
 
 func getexCommand(tx *Tx, args [][]byte) (Reply, error) {
-	o, err := parseGetex(args, tx.Now())
-	if err == ErrSyntax {
+	o, err := parseGetex(args)
+	if err != nil {
 		return nil, err
 	}
-	// Redis looks at the key before it looks at the value of an option.
-	reply, getErr := getReply(tx, args[1])
+	reply, err := getReply(tx, args[1])
+	object := tx.lookup(args[1])
+	if err != nil || object == nil {
+		return reply, err
+	}
+	deadline, err := o.deadline(tx.Now(), "getex") // of a key that is there, as in Redis
 	switch {
-	case getErr != nil:
-		return nil, getErr
-	case tx.lookup(args[1]) == nil:
-		return Nil, nil
 	case err != nil:
 		return nil, err
-	}
-	switch {
-	case o.timed:
-		tx.expireAndTell(args[1], o.deadline)
-	case o.persist && tx.lookup(args[1]).deadline != 0:
+	case o.expiry != nil:
+		tx.expireAndTell(args[1], deadline)
+	case o.persist && object.deadline != 0:
 		tx.expire(args[1], 0)
 		tx.changed(genericEvent, "persist", args[1])
 	}
@@ -475,7 +475,7 @@ func incrbyfloatCommand(tx *Tx, args [][]byte) (Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	old, _ := parseFloat([]byte("0"))
+	old := new(big.Float).SetPrec(longDouble)
 	if ok {
 		if old, err = parseFloat(s.b); err != nil {
 			return nil, err
@@ -489,7 +489,7 @@ func incrbyfloatCommand(tx *Tx, args [][]byte) (Reply, error) {
 		return nil, ErrNaN
 	}
 	sum := old.Add(old, n)
-	if sum.IsInf() || tooBig(sum) {
+	if tooBig(sum) {
 		return nil, ErrNaN
 	}
 	text := []byte(formatLongDouble(sum))
