@@ -7,9 +7,10 @@ import (
 )
 
 // Reply is the answer to one command, encoded: RESP3 as the protocol's
-// specification has it, except that the two nulls of RESP2 stay distinct ("$-1" and
-// "*-1"), so that a connection can turn it into either version. The same bytes travel
-// over the links between nodes and rest in the once-table.
+// specification has it, except for what a connection needs to turn it into either
+// version: the two nulls of RESP2 stay distinct ("$-1" and "*-1"), and pairs, which are
+// arrays of two in RESP3 and not nested in RESP2, are marked ("^n", then 2n elements).
+// The same bytes travel over the links between nodes and rest in the once-table.
 type Reply []byte
 
 // The replies that need no data.
@@ -75,6 +76,7 @@ type Builder struct{ buf []byte }
 
 func (b *Builder) Array(n int)     { b.buf = appendHeader(b.buf, '*', int64(n)) }
 func (b *Builder) Map(n int)       { b.buf = appendHeader(b.buf, '%', int64(n)) } // n pairs
+func (b *Builder) Pairs(n int)     { b.buf = appendHeader(b.buf, '^', int64(n)) } // n pairs
 func (b *Builder) Set(n int)       { b.buf = appendHeader(b.buf, '~', int64(n)) }
 func (b *Builder) Push(n int)      { b.buf = appendHeader(b.buf, '>', int64(n)) }
 func (b *Builder) Int(n int64)     { b.buf = appendHeader(b.buf, ':', n) }
@@ -99,12 +101,12 @@ func (b *Builder) Verbatim(text string) {
 	b.buf = append(append(append(b.buf, "txt:"...), text...), '\r', '\n')
 }
 
-// Double writes f in the shortest form that reads back as f, "inf", "-inf" or "nan".
+// Double writes f as FormatDouble does.
 func (b *Builder) Double(f float64) {
 	b.buf = append(append(append(b.buf, ','), FormatDouble(f)...), '\r', '\n')
 }
 
-// FormatDouble writes f as Redis does: "%.17g" shortened to what reads back as f.
+// FormatDouble writes f as Redis 7.0 does: "%.17g", so 0.1 is 0.10000000000000001.
 func FormatDouble(f float64) string {
 	switch {
 	case math.IsInf(f, 1):
@@ -114,7 +116,7 @@ func FormatDouble(f float64) string {
 	case math.IsNaN(f):
 		return "nan"
 	}
-	return strconv.FormatFloat(f, 'g', -1, 64)
+	return strconv.FormatFloat(f, 'g', 17, 64)
 }
 
 var smallInts = func() (replies [64]Reply) {

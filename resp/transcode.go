@@ -9,9 +9,9 @@ import (
 )
 
 // appendReply appends a reply in the version of the protocol that the client speaks. The
-// keyspace answers in RESP3; a client that speaks RESP2 gets maps and sets as arrays,
-// doubles, big numbers and verbatim texts as bulk strings, booleans as 0 and 1. ok is
-// false, and out unchanged, where reply is not one well-formed reply.
+// keyspace answers in RESP3; a client that speaks RESP2 gets maps, sets and pairs as flat
+// arrays, doubles, big numbers and verbatim texts as bulk strings, booleans as 0 and 1. ok
+// is false, and out unchanged, where reply is not one well-formed reply.
 func appendReply(out []byte, reply fsm.Reply, version int) (_ []byte, ok bool) {
 	if len(reply) == 0 {
 		return out, false
@@ -50,7 +50,7 @@ func nextReply(replies fsm.Reply) (one, rest fsm.Reply) {
 		if n >= 0 {
 			rest = rest[n+2:]
 		}
-	case '%':
+	case '%', '^':
 		n *= 2
 		fallthrough
 	case '*', '~', '>':
@@ -93,7 +93,7 @@ func (t *transcoder) element(depth int) bool {
 			t.out = append(t.out, whole...)
 		}
 		return true
-	case '$', '=', '*', '%', '~', '>':
+	case '$', '=', '*', '%', '^', '~', '>':
 	default:
 		return false
 	}
@@ -148,15 +148,21 @@ func (t *transcoder) bulk(kind byte, n int, header []byte) bool {
 
 func (t *transcoder) aggregate(kind byte, n int, header []byte, depth int) bool {
 	elements := n
-	if kind == '%' {
+	if kind == '%' || kind == '^' {
 		elements = 2 * n
 	}
-	if t.version == 2 {
+	switch {
+	case t.version == 2:
 		t.out = redcon.AppendArray(t.out, elements)
-	} else {
+	case kind == '^':
+		t.out = redcon.AppendArray(t.out, n)
+	default:
 		t.out = append(t.out, header...)
 	}
-	for range elements {
+	for i := range elements {
+		if kind == '^' && t.version != 2 && i%2 == 0 {
+			t.out = redcon.AppendArray(t.out, 2)
+		}
 		if !t.element(depth + 1) {
 			return false
 		}

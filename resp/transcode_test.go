@@ -30,6 +30,8 @@ func TestTranscode(t *testing.T) {
 		{"*2\r\n$-1\r\n*-1\r\n", "*2\r\n$-1\r\n*-1\r\n", "*2\r\n_\r\n_\r\n"},
 		{"%1\r\n$1\r\na\r\n%0\r\n", "*2\r\n$1\r\na\r\n*0\r\n", "%1\r\n$1\r\na\r\n%0\r\n"},
 		{"~2\r\n:1\r\n,2\r\n", "*2\r\n:1\r\n$1\r\n2\r\n", "~2\r\n:1\r\n,2\r\n"},
+		{"^2\r\n+a\r\n,1\r\n+b\r\n*-1\r\n", "*4\r\n+a\r\n$1\r\n1\r\n+b\r\n*-1\r\n", "*2\r\n*2\r\n+a\r\n,1\r\n*2\r\n+b\r\n_\r\n"},
+		{"^0\r\n", "*0\r\n", "*0\r\n"},
 		{">1\r\n+x\r\n", "*1\r\n+x\r\n", ">1\r\n+x\r\n"},
 	} {
 		for version, want := range map[int]string{2: test.resp2, 3: test.resp3} {
@@ -43,7 +45,7 @@ func TestTranscode(t *testing.T) {
 
 func TestTranscodeMalformed(t *testing.T) {
 	for _, reply := range []string{"", "*1\r\n", "*2\r\n:1\r\n", "*1\r\n$5\r\nab\r\n", "*1\r\n$-2\r\n", "*999999999999\r\n",
-		"*-2\r\n", "%1\r\n:1\r\n", "=3\r\nabc\r\n", "#x\r\n", "?\r\n", "*0\r\n*0\r\n", "*1\n", "*\r\n",
+		"*-2\r\n", "%1\r\n:1\r\n", "^1\r\n:1\r\n", "=3\r\nabc\r\n", "#x\r\n", "?\r\n", "*0\r\n*0\r\n", "*1\n", "*\r\n",
 		strings.Repeat("*1\r\n", 1000) + ":1\r\n"} {
 		for _, version := range []int{2, 3} {
 			if got, ok := appendReply([]byte("x"), fsm.Reply(reply), version); ok || string(got) != "x" {
