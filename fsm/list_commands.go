@@ -158,13 +158,13 @@ func (tx *Tx) pop(key []byte, s side, count int64) Reply {
 		l.remove(l.n-taken, taken)
 	}
 	tx.changed(listEvent, popEvents[s], key)
-	tx.settle(key, l)
+	tx.settle(key, l.n)
 	return b.Reply()
 }
 
-// settle deletes a list that has become empty.
-func (tx *Tx) settle(key []byte, l *list) {
-	if l.n == 0 {
+// settle deletes a collection that has become empty; left is how many elements it has.
+func (tx *Tx) settle(key []byte, left int) {
+	if left == 0 {
 		tx.del(key)
 		tx.changed(genericEvent, "del", key)
 	}
@@ -219,12 +219,15 @@ func popCount(args [][]byte) (int64, error) {
 	switch {
 	case len(args) == 0:
 		return 1, nil
-	case len(args) != 2 || !is(args[0], "COUNT"):
+	case len(args) == 1 || !is(args[0], "COUNT"):
 		return 0, ErrSyntax
 	}
 	n, err := intArg(args[1])
-	if err != nil || n <= 0 {
+	switch {
+	case err != nil || n <= 0:
 		return 0, NewError("ERR", "count should be greater than 0")
+	case len(args) > 2:
+		return 0, ErrSyntax
 	}
 	return n, nil
 }
@@ -261,7 +264,7 @@ func (tx *Tx) move(source, destination []byte, from, to side) (Reply, error) {
 	target.push(to, element)
 	tx.changed(listEvent, pushEvents[to], destination)
 	tx.changed(listEvent, popEvents[from], source)
-	tx.settle(source, l)
+	tx.settle(source, l.n)
 	return Bulk(element), nil
 }
 
@@ -405,7 +408,7 @@ func ltrimCommand(tx *Tx, args [][]byte) (Reply, error) {
 		l.remove(0, first)
 	}
 	tx.changed(listEvent, "ltrim", args[1])
-	tx.settle(args[1], l)
+	tx.settle(args[1], l.n)
 	return OK, nil
 }
 
@@ -446,7 +449,7 @@ func lremCommand(tx *Tx, args [][]byte) (Reply, error) {
 		l.remove(index, 1)
 	}
 	tx.changed(listEvent, "lrem", args[1])
-	tx.settle(args[1], l)
+	tx.settle(args[1], l.n)
 	return Int(int64(len(found))), nil
 }
 

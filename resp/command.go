@@ -101,6 +101,7 @@ var tips = map[string]string{
 	"sdiff": "nondeterministic_output_order", "sinter": "nondeterministic_output_order",
 	"smembers": "nondeterministic_output_order", "sunion": "nondeterministic_output_order",
 	"spop": "nondeterministic_output", "srandmember": "nondeterministic_output", "sscan": "nondeterministic_output",
+	"zrandmember": "nondeterministic_output", "zscan": "nondeterministic_output",
 }
 
 func statusSet(b *fsm.Builder, words []string) {
@@ -180,7 +181,8 @@ func matches(pattern, name string) bool {
 
 var (
 	errInvalidCommand   = fsm.NewError("ERR", "Invalid command specified")
-	errInvalidArguments = fsm.NewError("ERR", "Invalid number of arguments specified for command")
+	errInvalidArity     = fsm.NewError("ERR", "Invalid number of arguments specified for command")
+	errInvalidArguments = fsm.NewError("ERR", "Invalid arguments specified for command")
 	errNoKeys           = fsm.NewError("ERR", "The command has no key arguments")
 )
 
@@ -205,7 +207,7 @@ func (c *conn) keysOf(line [][]byte, write func(*fsm.Builder, []byte, fsm.KeyRan
 	case row.Keys == fsm.KeySpec{}:
 		return nil, errNoKeys
 	case !row.Accepts(len(line)):
-		return nil, errInvalidArguments
+		return nil, errInvalidArity
 	}
 	var keys fsm.Builder
 	n := 0
