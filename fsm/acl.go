@@ -64,6 +64,9 @@ func DefaultUser(hash string) *User {
 	return u
 }
 
+// Unrestricted reports whether the user may do everything.
+func (u *User) Unrestricted() bool { return u.unrestricted }
+
 func (u *User) clone() *User {
 	c := *u
 	c.Passwords = slices.Clone(u.Passwords)

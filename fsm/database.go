@@ -4,6 +4,7 @@ package fsm
 type database struct {
 	keys      *keyspace
 	deadlines deadlines
+	journal   *journal // nil but while a script runs
 }
 
 func newDatabase() *database { return &database{keys: newKeyspace()} }
@@ -12,6 +13,7 @@ func newDatabase() *database { return &database{keys: newKeyspace()} }
 // is, or nil.
 func (d *database) put(hash uint64, o *object, epoch uint32) *object {
 	old := d.keys.put(hash, o, epoch)
+	d.journal.replaced(d, hash, old, o, epoch)
 	if old != nil && old.deadline != 0 {
 		d.deadlines.remove(old)
 	}
@@ -24,6 +26,7 @@ func (d *database) put(hash uint64, o *object, epoch uint32) *object {
 // delete removes a key and returns its object, or nil.
 func (d *database) delete(hash uint64, key []byte, epoch uint32) *object {
 	old := d.keys.delete(hash, key, epoch)
+	d.journal.replaced(d, hash, old, nil, epoch)
 	if old != nil && old.deadline != 0 {
 		d.deadlines.remove(old)
 	}
@@ -32,11 +35,12 @@ func (d *database) delete(hash uint64, key []byte, epoch uint32) *object {
 
 // own returns an object of the database in a form that no snapshot holds.
 func (d *database) own(hash uint64, o *object, epoch uint32) *object {
-	if o.epoch == epoch {
+	if o.epoch == epoch && d.journal.mayChange(o) {
 		return o
 	}
 	mine := &object{key: o.key, value: o.value.clone(), deadline: o.deadline, epoch: epoch}
 	d.keys.put(hash, mine, epoch)
+	d.journal.replaced(d, hash, o, mine, epoch)
 	if o.deadline != 0 {
 		d.deadlines.replace(o, mine)
 	}

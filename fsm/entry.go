@@ -19,6 +19,7 @@ type Call struct {
 type Request struct {
 	Calls []Call
 	Multi bool   // the reply is an array with one element per call
+	User  string // whose permissions scripts are held to; "" for one who may do everything
 	Watch uint64 // run only if the keys that the client of this number watches are unchanged; 0: none
 }
 
@@ -34,7 +35,7 @@ type Section struct {
 //
 //	entry:        version u8 | kind u8 | at | ...
 //	requests:     seed u64 | count | { incarnation | low water | count | requests }
-//	request:      seq | flags u8 | [watch] | count | { db u8 | count | { argument } }
+//	request:      seq | flags u8 | [watch] | [user] | count | { db u8 | count | { argument } }
 //	registration: node id | nonce | prev
 //	departure:    node id
 //	formed:       cluster id
@@ -51,6 +52,7 @@ const (
 const (
 	multiFlag byte = 1 << iota
 	watchFlag
+	userFlag
 )
 
 // AppendEntry encodes an entry of requests: at is the leader's clock, seed its dice.
@@ -80,9 +82,15 @@ func AppendRequest(buf []byte, seq uint64, r Request) []byte {
 	if r.Watch != 0 {
 		flags |= watchFlag
 	}
+	if r.User != "" {
+		flags |= userFlag
+	}
 	e.buf = append(e.buf, flags)
 	if r.Watch != 0 {
 		e.uint(r.Watch)
+	}
+	if r.User != "" {
+		e.string(r.User)
 	}
 	e.uint(uint64(len(r.Calls)))
 	for _, call := range r.Calls {
@@ -216,7 +224,10 @@ func (d *decoder) request(s *scratch) (seq uint64, r Request) {
 	if flags&watchFlag != 0 {
 		r.Watch = d.uint()
 	}
-	if flags&^(multiFlag|watchFlag) != 0 {
+	if flags&userFlag != 0 {
+		r.User = string(d.bytes())
+	}
+	if flags&^(multiFlag|watchFlag|userFlag) != 0 {
 		d.failed = true
 	}
 	s.calls, s.args = s.calls[:0], s.args[:0]

@@ -75,12 +75,17 @@ func (c EventClass) String() string {
 // wanted. They are part of the log like everything else: every node has the same ones.
 const NotifySetting = "notify-keyspace-events"
 
-// Event tells what has become of a key.
+// Event tells what has become of a key, or is a message that a script has published.
 type Event struct {
 	DB    int
 	Name  string // "set", "expired", ...
 	Key   string
 	Where EventClass // KeyspaceEvents, KeyeventEvents or both
+
+	Message bool // the following counts, and nothing of the above
+	Channel string
+	Payload []byte
+	Shard   bool // to a channel of SSUBSCRIBE
 }
 
 // Events are those of the entry applied last, in order, valid until the next one.
@@ -89,7 +94,7 @@ func (m *Machine) Events() []Event { return m.events }
 // emit adds an event if its class is wanted.
 func (m *Machine) emit(db int, class EventClass, name, key string) {
 	if m.notify&class != 0 && m.notify&(KeyspaceEvents|KeyeventEvents) != 0 {
-		m.events = append(m.events, Event{db, name, key, m.notify & (KeyspaceEvents | KeyeventEvents)})
+		m.events = append(m.events, Event{DB: db, Name: name, Key: key, Where: m.notify & (KeyspaceEvents | KeyeventEvents)})
 	}
 }
 

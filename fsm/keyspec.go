@@ -56,6 +56,7 @@ var keyUses = map[string][]string{
 	"sadd": {"RW insert"}, "scard": {"RO"}, "sdiffstore": {"OW update", "RO access"}, "sinterstore": {"RW update", "RO access"},
 	"sismember": {"RO"}, "smove": {"RW access delete", "RW insert"},
 	"spop": {"RW access delete"}, "srem": {"RW delete"}, "sunionstore": {"OW update", "RO access"},
+	"eval": {"RW access update"}, "evalsha": {"RW access update"},
 	"spublish": {"not_key"}, "ssubscribe": {"not_key"}, "sunsubscribe": {"not_key"},
 }
 

@@ -31,6 +31,12 @@ type Machine struct {
 	once     *once
 	watches  *watches
 	users    atomic.Pointer[Users]
+	scripts  *scripts
+
+	// For scripts, and no part of the state.
+	programs programs
+	vms      sync.Pool
+	lookup   func(args [][]byte) (*Command, error) // Lookup, which knows the commands that run scripts
 
 	notify  EventClass // what the setting of this name says
 	events  []Event
@@ -42,8 +48,10 @@ type Machine struct {
 
 // New returns an empty machine.
 func New() *Machine {
-	m := &Machine{once: &once{}, watches: newWatches()}
+	m := &Machine{once: &once{}, watches: newWatches(), scripts: newScripts()}
 	m.users.Store(&Users{})
+	m.vms.New = func() any { return newVM() }
+	m.lookup = Lookup
 	for i := range m.dbs {
 		m.dbs[i] = newDatabase()
 	}
@@ -137,6 +145,12 @@ func (m *Machine) applyRequests(d *decoder) {
 }
 
 func (m *Machine) applyOnce(tx *Tx, inc *incarnation, seq uint64, request Request) Reply {
+	tx.user = nil
+	if request.User != "" {
+		if tx.user = m.users.Load().Get(request.User); tx.user == nil {
+			tx.user = NewUser(request.User) // deleted meanwhile: may do nothing
+		}
+	}
 	if inc == nil {
 		return ErrorReply(errReplaced)
 	}
@@ -288,7 +302,7 @@ func (m *Machine) Expired() uint64 { m.mu.RLock(); defer m.mu.RUnlock(); return 
 func (m *Machine) Snapshot() *Snapshot {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := &Snapshot{index: m.index, clock: m.clock, formed: m.formed, settings: slices.Clone(m.settings), once: m.once.clone(), watches: m.watches.encode(), users: m.users.Load()}
+	s := &Snapshot{index: m.index, clock: m.clock, formed: m.formed, settings: slices.Clone(m.settings), once: m.once.clone(), watches: m.watches.encode(), users: m.users.Load(), scripts: m.scripts.encode()}
 	for i, d := range m.dbs {
 		s.dbs[i] = d.keys.frozen()
 	}
@@ -303,6 +317,7 @@ func (m *Machine) become(s *state) {
 	m.dbs, m.index, m.clock = s.dbs, s.index, s.clock
 	m.formed, m.settings, m.once, m.watches = s.formed, s.settings, s.once, s.watches
 	m.users.Store(s.users)
+	m.scripts = s.scripts
 	m.notify = m.settings.events()
 	m.epoch++
 }

@@ -39,6 +39,7 @@ const (
 	auxFormed  = "holdfast-cluster"
 	auxOnce    = "holdfast-once"
 	auxWatches = "holdfast-watches"
+	auxScripts = "holdfast-scripts"
 	auxUser    = "holdfast-user"     // one for each, as in ACL LIST
 	auxSetting = "holdfast-setting:" // followed by the setting's name
 )
@@ -66,6 +67,7 @@ func (s *Snapshot) WriteTo(w io.Writer) (int64, error) {
 	}
 	out.aux(auxOnce, string(s.once.encode()))
 	out.aux(auxWatches, string(s.watches))
+	out.aux(auxScripts, string(s.scripts))
 	for _, user := range s.users.All() {
 		out.aux(auxUser, user.String())
 	}

@@ -21,6 +21,7 @@ type state struct {
 	once     *once
 	watches  *watches
 	users    *Users
+	scripts  *scripts
 }
 
 // Restore replaces the state with what WriteTo, or Redis, wrote. Keys whose deadline
@@ -60,7 +61,7 @@ func (r *rdbReader) file() (*state, error) {
 	if version < 1 || version > rdbMaxVersion {
 		return nil, fmt.Errorf("version %d: this program reads 1 to %d", version, rdbMaxVersion)
 	}
-	s := &state{once: &once{}, watches: newWatches(), users: &Users{}}
+	s := &state{once: &once{}, watches: newWatches(), users: &Users{}, scripts: newScripts()}
 	for i := range s.dbs {
 		s.dbs[i] = newDatabase()
 	}
@@ -218,6 +219,8 @@ func (r *rdbReader) aux(s *state) error {
 		if user, err = ParseUser(string(data)); err == nil {
 			s.users = s.users.with(user)
 		}
+	case name == auxScripts:
+		s.scripts, err = decodeScripts(data)
 	case name == auxWatches:
 		s.watches, err = decodeWatches(data)
 	case strings.HasPrefix(name, auxSetting):

@@ -101,6 +101,20 @@ func (b *Builder) Verbatim(text string) {
 	b.buf = append(append(append(b.buf, "txt:"...), text...), '\r', '\n')
 }
 
+// Bool is a RESP3 boolean, which RESP2 clients get as 1 or 0.
+func (b *Builder) Bool(v bool) {
+	if v {
+		b.buf = append(b.buf, "#t\r\n"...)
+	} else {
+		b.buf = append(b.buf, "#f\r\n"...)
+	}
+}
+
+// BigNumber is an integer of any length, which RESP2 clients get as a bulk string.
+func (b *Builder) BigNumber(digits string) {
+	b.buf = append(append(append(b.buf, '('), digits...), '\r', '\n')
+}
+
 // Double writes f as FormatDouble does.
 func (b *Builder) Double(f float64) {
 	b.buf = append(append(append(b.buf, ','), FormatDouble(f)...), '\r', '\n')

@@ -17,6 +17,7 @@ type Snapshot struct {
 	once     *once
 	watches  []byte // encoded
 	users    *Users
+	scripts  []byte // encoded
 }
 
 // Index is the index of the last entry in the snapshot.

@@ -62,21 +62,27 @@ type Handler func(tx *Tx, args [][]byte) (Reply, error)
 type Flags uint32
 
 const (
-	Write        Flags = 1 << iota // may change the keyspace
-	ReadOnly                       // reads the keyspace and never changes it
-	DenyOOM                        // may grow memory
-	Admin                          // for operators
-	PubSub                         // concerns publish and subscribe
-	NoScript                       // not from scripts
-	Blocking                       // may wait
-	Loading                        // answered while a node is loading
-	Stale                          // answered while a node is behind
-	NoAuth                         // answered before AUTH
-	Fast                           // constant or logarithmic time
-	NoMulti                        // not inside MULTI
-	Dangerous                      // ACL category @dangerous
-	MayReplicate                   // may end up in the log without being a Write
-	AllowBusy                      // answered while a script runs
-	SkipSlowlog                    // not in the slow log: what it runs is
-	Internal                       // sent by connections for a client, not by clients
+	Write           Flags = 1 << iota // may change the keyspace
+	ReadOnly                          // reads the keyspace and never changes it
+	DenyOOM                           // may grow memory
+	Admin                             // for operators
+	PubSub                            // concerns publish and subscribe
+	NoScript                          // not from scripts
+	Blocking                          // may wait
+	Loading                           // answered while a node is loading
+	Stale                             // answered while a node is behind
+	NoAuth                            // answered before AUTH
+	Fast                              // constant or logarithmic time
+	NoMulti                           // not inside MULTI
+	Dangerous                         // ACL category @dangerous
+	MayReplicate                      // may end up in the log without being a Write
+	AllowBusy                         // answered while a script runs
+	SkipSlowlog                       // not in the slow log: what it runs is
+	SkipMonitor                       // not shown to MONITOR: what it runs is
+	NoMandatoryKeys                   // may have no keys although it can have some
+	ScriptOnly                        // with Internal: scripts may call it
+	Internal                          // sent by connections for a client, not by clients
 )
+
+// RedisVersion is the version of Redis that clients and scripts are told.
+const RedisVersion = "7.2.4"

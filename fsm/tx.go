@@ -9,6 +9,7 @@ type Tx struct {
 	db     int // the database the command is for
 	now    Millis
 	rand   Rand
+	user   *User  // whose permissions scripts are held to; nil for one who may do everything
 	origin uint64 // the incarnation of the node that the command came in at
 	asking bool   // a read: now may be ahead of the machine's clock
 	due    Millis // the latest deadline met that has passed at now, but not by the log
@@ -186,7 +187,10 @@ func (tx *Tx) scan(cursor uint64, count int, visit func(*object)) (next uint64) 
 // flush empties a database.
 func (tx *Tx) flush(db int) {
 	tx.m.watches.touchAll(db, func(key string) bool { return tx.lookupIn(db, []byte(key)) != nil })
+	old := tx.m.dbs[db]
 	tx.m.dbs[db] = newDatabase()
+	tx.m.dbs[db].journal = old.journal
+	old.journal.note(func() { tx.m.dbs[db] = old })
 }
 
 // swap exchanges two databases.
@@ -200,6 +204,7 @@ func (tx *Tx) swap(a, b int) {
 	tx.m.watches.touchAll(a, inEither)
 	tx.m.watches.touchAll(b, inEither)
 	tx.m.dbs[a], tx.m.dbs[b] = tx.m.dbs[b], tx.m.dbs[a]
+	tx.m.dbs[a].journal.note(func() { tx.m.dbs[a], tx.m.dbs[b] = tx.m.dbs[b], tx.m.dbs[a] })
 }
 
 // set stores a replicated setting.

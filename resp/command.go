@@ -120,7 +120,7 @@ func (r *row) flagNames() []string {
 	}{
 		{fsm.Write, "write"}, {fsm.ReadOnly, "readonly"}, {fsm.DenyOOM, "denyoom"}, {fsm.Admin, "admin"},
 		{fsm.PubSub, "pubsub"}, {fsm.NoScript, "noscript"}, {fsm.Blocking, "blocking"}, {fsm.Loading, "loading"},
-		{fsm.Stale, "stale"}, {fsm.SkipSlowlog, "skip_slowlog"}, {fsm.Fast, "fast"}, {fsm.NoAuth, "no_auth"}, {fsm.MayReplicate, "may_replicate"},
+		{fsm.Stale, "stale"}, {fsm.SkipMonitor, "skip_monitor"}, {fsm.SkipSlowlog, "skip_slowlog"}, {fsm.Fast, "fast"}, {fsm.NoAuth, "no_auth"}, {fsm.MayReplicate, "may_replicate"},
 		{fsm.NoMulti, "no_multi"}, {fsm.AllowBusy, "allow_busy"},
 	} {
 		if r.Flags&f.flag != 0 {

@@ -229,7 +229,7 @@ func (s *Server) hello(c *conn) fsm.Reply {
 // redisVersion is the version of Redis that clients are told. 7.2 brought CLIENT SETINFO
 // and CLIENT NO-TOUCH, which are served and which some clients send only to 7.2 or
 // later; nothing that 7.4 added is here.
-const redisVersion = "7.2.4"
+const redisVersion = fsm.RedisVersion
 
 // validClientName reports whether a name can stand in CLIENT LIST.
 func validClientName(name []byte) bool {

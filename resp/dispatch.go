@@ -103,7 +103,7 @@ func (c *conn) runLocal(row *row, args [][]byte) {
 // holds the other kind or is full.
 func (c *conn) enqueue(row *row, args [][]byte, size int) {
 	b, cfg := &c.batch, &c.server.cfg
-	write := row.Flags&fsm.Write != 0
+	write := row.Flags&fsm.Write != 0 || c.heldTo(row)
 	if !b.empty() {
 		full := len(b.rows) >= cfg.GroupCommands || b.bytes+size > cfg.GroupBytes ||
 			!write && len(b.rows) >= b.maxGet
@@ -162,7 +162,11 @@ func (c *conn) runBatch() {
 func (c *conn) callStore(b *batch) ([]fsm.Reply, error) {
 	if b.write {
 		for i := range b.calls {
-			b.group = append(b.group, fsm.Request{Calls: b.calls[i : i+1 : i+1]})
+			request := fsm.Request{Calls: b.calls[i : i+1 : i+1]}
+			if c.heldTo(b.rows[i]) {
+				request.User = c.user.Name
+			}
+			b.group = append(b.group, request)
 		}
 		return c.server.store.Write(c.ctx, b.group)
 	}
@@ -171,6 +175,10 @@ func (c *conn) callStore(b *batch) ([]fsm.Reply, error) {
 	}
 	return c.server.store.Read(c.ctx, b.calls)
 }
+
+// heldTo reports whether a command runs others for the client, which has to be held to
+// what its user may do. The keyspace does that.
+func (c *conn) heldTo(row *row) bool { return row.Group == "scripting" && !c.user.Unrestricted() }
 
 // firstReads is how many reads a connection's first batch has at most.
 const firstReads = 16

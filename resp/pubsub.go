@@ -188,6 +188,11 @@ func (s *Server) Events(events []fsm.Event) {
 		return
 	}
 	for _, e := range events {
+		if e.Message && e.Shard {
+			s.hub.publishShard(e.Channel, e.Payload)
+		} else if e.Message {
+			s.hub.publish(e.Channel, e.Payload)
+		}
 		if e.Where&fsm.KeyspaceEvents != 0 {
 			s.hub.publish(fmt.Sprintf("__keyspace@%d__:%s", e.DB, e.Key), []byte(e.Name))
 		}

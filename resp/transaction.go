@@ -2,6 +2,7 @@ package resp
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -133,7 +134,11 @@ func execCommand(c *conn, _ [][]byte) (fsm.Reply, error) {
 	data, write := t.data(c.db)
 	watch := c.watch
 	c.watch = 0 // a request that was sent ends it
-	reply, err := c.callTransaction(data, write, watch)
+	request := fsm.Request{Calls: data, Multi: true, Watch: watch}
+	if slices.ContainsFunc(t.rows, c.heldTo) {
+		request.User, write = c.user.Name, true
+	}
+	reply, err := c.callTransaction(request, write)
 	switch {
 	case err != nil:
 		return nil, err
@@ -162,26 +167,26 @@ func (t *transaction) data(db uint8) (calls []fsm.Call, write bool) {
 	return calls, write
 }
 
-func (c *conn) callTransaction(calls []fsm.Call, write bool, watch uint64) (fsm.Reply, error) {
+func (c *conn) callTransaction(request fsm.Request, write bool) (fsm.Reply, error) {
 	if !c.server.pause.wait(c.ctx, write) {
 		c.closing = true
 		return nil, errors.New("the connection was closed")
 	}
 	switch {
-	case write || watch != 0:
-		replies, err := c.server.store.Write(c.ctx, []fsm.Request{{Calls: calls, Multi: true, Watch: watch}})
+	case write || request.Watch != 0:
+		replies, err := c.server.store.Write(c.ctx, []fsm.Request{request})
 		if err != nil {
 			return nil, err
 		}
 		return replies[0], nil
-	case len(calls) == 0:
+	case len(request.Calls) == 0:
 		return fsm.EmptyArray, nil
 	}
 	read := c.server.store.Read // all of them see one state
 	if c.readOnly {
 		read = c.server.store.ReadLocal
 	}
-	replies, err := read(c.ctx, calls)
+	replies, err := read(c.ctx, request.Calls)
 	if err != nil {
 		return nil, err
 	}
