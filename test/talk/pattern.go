@@ -9,15 +9,14 @@ import (
 
 // pattern is what a script expects of a reply.
 type pattern struct {
-	how     byte      // '=' a value, '?' anything, '|' one of items, '~' about number, '[' a list
-	value   Value     // of '='
-	number  int64     // of '~'
-	slack   int64     // of '~': by how much a real clock may be off
-	list    byte      // of '[': the kind of the list, or 'P' for pairs
-	choose  choice    // of '[': which of the items, in what order
-	count   int       // of '[': how many, if they are chosen
-	items   []pattern // of '[' and '|'
-	literal bool      // only values and lists in order
+	how    byte      // '=' a value, '?' anything, '|' one of items, '~' about number, '[' a list
+	value  Value     // of '='
+	number int64     // of '~'
+	slack  int64     // of '~': by how much a real clock may be off
+	list   byte      // of '[': the kind of the list
+	choose choice    // of '[': which of the items, in what order
+	count  int       // of '[': how many, if they are chosen
+	items  []pattern // of '[' and '|'
 }
 
 type choice byte
@@ -37,7 +36,7 @@ const aboutSeconds = 10
 
 func parsePattern(text string) (pattern, error) {
 	if len(text) > 1 && text[0] == '-' && 'A' <= text[1] && text[1] <= 'Z' {
-		return pattern{how: '=', value: Value{Kind: '-', Text: text[1:]}, literal: true}, nil
+		return pattern{how: '=', value: Value{Kind: '-', Text: text[1:]}}, nil
 	}
 	p := patternParser{text}
 	all, err := p.pattern()
@@ -85,7 +84,7 @@ func (p *patternParser) pattern() (pattern, error) {
 		if word == "nil-array" {
 			v.Text = "*"
 		}
-		return pattern{how: '=', value: v, literal: true}, nil
+		return pattern{how: '=', value: v}, nil
 	case word == "any":
 		return pattern{how: '?'}, nil
 	case word == "about":
@@ -101,7 +100,7 @@ func (p *patternParser) pattern() (pattern, error) {
 		}
 		return p.list(unordered, 0)
 	case strings.IndexByte("#,(", word[0]) >= 0:
-		return pattern{how: '=', value: Value{Kind: word[0], Text: word[1:]}, literal: true}, nil
+		return pattern{how: '=', value: Value{Kind: word[0], Text: word[1:]}}, nil
 	}
 	if n, how, ok := strings.Cut(word, "-"); ok && (how == "of" || how == "from") {
 		count, err := strconv.Atoi(n)
@@ -114,12 +113,12 @@ func (p *patternParser) pattern() (pattern, error) {
 		return p.list(distinct, count)
 	}
 	if _, err := strconv.ParseInt(word, 10, 64); err == nil {
-		return pattern{how: '=', value: Value{Kind: ':', Text: word}, literal: true}, nil
+		return pattern{how: '=', value: Value{Kind: ':', Text: word}}, nil
 	}
 	if !plainStatus.MatchString(word) {
 		return pattern{}, fmt.Errorf("unexpected %q", word)
 	}
-	return pattern{how: '=', value: Value{Kind: '+', Text: word}, literal: true}, nil
+	return pattern{how: '=', value: Value{Kind: '+', Text: word}}, nil
 }
 
 func (p *patternParser) quoted(kind byte) (pattern, error) {
@@ -129,7 +128,7 @@ func (p *patternParser) quoted(kind byte) (pattern, error) {
 	}
 	p.in = p.in[len(quoted):]
 	text, err := strconv.Unquote(quoted)
-	return pattern{how: '=', value: Value{Kind: kind, Text: text}, literal: true}, err
+	return pattern{how: '=', value: Value{Kind: kind, Text: text}}, err
 }
 
 // about reads "10s" or "10000ms".
@@ -150,7 +149,7 @@ func (p *patternParser) pairs(choose choice, count int) (pattern, error) {
 	if err == nil && list.list != '*' || len(list.items)%2 != 0 {
 		err = fmt.Errorf("pairs stand in [], one after the other")
 	}
-	list.list, list.literal = 'P', false
+	list.list = '^'
 	return list, err
 }
 
@@ -172,8 +171,7 @@ func (p *patternParser) list(choose choice, count int) (pattern, error) {
 	if err == nil && kind == '%' && len(items)%2 != 0 {
 		err = fmt.Errorf("a map of %d items", len(items))
 	}
-	literal := choose == all && !slices.ContainsFunc(items, func(p pattern) bool { return !p.literal })
-	return pattern{how: '[', list: kind, choose: choose, count: count, items: items, literal: literal}, err
+	return pattern{how: '[', list: kind, choose: choose, count: count, items: items}, err
 }
 
 // items reads a list in brackets.
@@ -199,6 +197,27 @@ func (p *patternParser) items() (items []pattern, err error) {
 		}
 		items = append(items, item)
 	}
+}
+
+// Same reports whether want, a reply of a bare machine, is got in a version of the protocol;
+// anyOrder if lists may be in any order.
+func Same(want, got Value, version int, anyOrder bool) bool {
+	return exactly(want, anyOrder).match(got, version)
+}
+
+// exactly is the pattern that expects a reply.
+func exactly(v Value, anyOrder bool) pattern {
+	if strings.IndexByte("*~>%^", v.Kind) < 0 {
+		return pattern{how: '=', value: v}
+	}
+	p := pattern{how: '[', list: v.Kind}
+	if anyOrder {
+		p.choose = unordered
+	}
+	for _, item := range v.Items {
+		p.items = append(p.items, exactly(item, anyOrder))
+	}
+	return p
 }
 
 // match reports whether a reply is what was expected. version is that of the protocol,
@@ -241,7 +260,7 @@ func (v Value) in(version int) Value {
 
 // width is how many items make an element: what a choice or an order is among.
 func (p pattern) width() int {
-	if p.list == '%' || p.list == 'P' {
+	if p.list == '%' || p.list == '^' {
 		return 2
 	}
 	return 1
@@ -251,13 +270,13 @@ func (p pattern) width() int {
 // are flat arrays in RESP2, sets are arrays.
 func (p pattern) elements(v Value, version int) (items []Value, ok bool) {
 	want := p.list
-	if version == 2 || p.list == 'P' {
+	if version == 2 || p.list == '^' && (version == 3 || len(v.Items) == 0) {
 		want = '*'
 	}
 	if v.Kind != want {
 		return nil, false
 	}
-	if p.list != 'P' || version == 2 {
+	if p.list != '^' || version != 3 {
 		return v.Items, len(v.Items)%p.width() == 0
 	}
 	for _, pair := range v.Items {

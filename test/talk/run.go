@@ -90,12 +90,26 @@ func merge(two, three Value) Value {
 	if three.Kind == '_' {
 		return two
 	}
+	if pairs := flat(three); pairs != nil && len(two.Items) == len(pairs) && two.Items[0].Kind != '*' {
+		return Value{Kind: '^', Items: pairs}
+	}
 	if two.Kind == '*' && len(two.Items) == len(three.Items) {
 		for i := range three.Items {
 			three.Items[i] = merge(two.Items[i], three.Items[i])
 		}
 	}
 	return three
+}
+
+// flat returns what is in an array of pairs, nil if that is not what it is.
+func flat(v Value) (items []Value) {
+	for _, pair := range v.Items {
+		if pair.Kind != '*' || len(pair.Items) != 2 {
+			return nil
+		}
+		items = append(items, pair.Items...)
+	}
+	return items
 }
 
 // noOrder are commands whose replies have no order. Those of scans have it in the list
@@ -122,7 +136,7 @@ func replyLines(command string, v Value) (lines []string) {
 	if len(list.Items) == 0 {
 		return []string{line + text + after}
 	}
-	open := strings.IndexAny(text, "[{") + 1
+	open := strings.IndexAny(text, "[{") + 1 // behind "pairs", too
 	line += text[:open]
 	for i, item := range list.Items {
 		word := item.String()

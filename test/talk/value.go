@@ -13,7 +13,7 @@ import (
 type Value struct {
 	Kind  byte    // the first byte of the reply: '+', '-', ':', '$', '*', '%', ...; '_' for nulls
 	Text  string  // of what has no items; in a null "$" or "*" where RESP2 tells the two apart
-	Items []Value // of '*', '~', '>'; and of '%', where keys and values take turns
+	Items []Value // of '*', '~', '>'; and of '%' and '^' (pairs, of a bare machine), flat
 }
 
 // maxReplyBytes is far more than a test asks for.
@@ -50,8 +50,11 @@ func Read(r *bufio.Reader) (Value, error) {
 			return Value{}, fmt.Errorf("%q follows %q of %d bytes", body[n:], kind, n)
 		}
 		return Value{Kind: kind, Text: string(body[:n])}, nil
-	case kind == '*' || kind == '~' || kind == '>' || kind == '%':
-		if kind == '%' {
+	case strings.IndexByte("*~>%^", kind) >= 0:
+		if kind == '^' && n == 0 {
+			kind = '*' // what is empty has no form
+		}
+		if kind == '%' || kind == '^' {
 			n *= 2
 		}
 		v := Value{Kind: kind}
@@ -119,6 +122,8 @@ func (v Value) String() string {
 		return "[" + list + "]"
 	case '%':
 		return "{" + list + "}"
+	case '^':
+		return "pairs [" + list + "]"
 	}
 	return string(v.Kind) + "[" + list + "]"
 }
