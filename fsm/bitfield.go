@@ -142,8 +142,9 @@ func (f field) bounds() (least, greatest int64) {
 // fit makes base+by fit into the field; false where it does not and that means to fail.
 func (op fieldOp) fit(base, by int64) (int64, bool) {
 	least, greatest := op.bounds()
-	above := base > greatest || by > 0 && base > greatest-by
-	below := base < least || by < 0 && base < least-by
+	// The distances need 64 bits without a sign, and by may have no counterpart with another.
+	above := base > greatest || by > 0 && uint64(by) > uint64(greatest)-uint64(base)
+	below := base < least || by < 0 && -uint64(by) > uint64(base)-uint64(least)
 	if !op.signed && base < 0 { // SET takes it for a large number
 		above, below = true, false
 	}

@@ -98,34 +98,23 @@ func (tx *Tx) openBytes(key []byte, length int) (*str, error) {
 // bitRange is the part of a string that BITCOUNT and BITPOS look at, in bits.
 type bitRange struct{ first, last int64 } // none if first > last
 
-// parseBitRange reads [start [end [BYTE | BIT]]] for a string of so many bytes.
-func parseBitRange(args [][]byte, length int) (r bitRange, err error) {
-	total := int64(length)
-	start, end, inBits := int64(0), total-1, false
-	if len(args) > 2 {
-		switch {
-		case is(args[2], "BIT"):
-			inBits = true
-		case !is(args[2], "BYTE"):
-			return r, ErrSyntax
-		}
+// bitUnitArg reads BYTE or BIT.
+func bitUnitArg(arg []byte) (inBits bool, err error) {
+	switch {
+	case is(arg, "BIT"):
+		return true, nil
+	case is(arg, "BYTE"):
+		return false, nil
 	}
+	return false, ErrSyntax
+}
+
+// newBitRange is the range from start to end, which count from the end of a string of so
+// many bytes if they are negative.
+func newBitRange(start, end int64, inBits bool, length int) bitRange {
+	total := int64(length)
 	if inBits {
 		total *= 8
-		end = total - 1
-	}
-	if len(args) > 0 {
-		if start, err = intArg(args[0]); err != nil {
-			return r, err
-		}
-	}
-	if len(args) > 1 {
-		if end, err = intArg(args[1]); err != nil {
-			return r, err
-		}
-	}
-	if start < 0 && end < 0 && start > end {
-		return bitRange{1, 0}, nil
 	}
 	if start < 0 {
 		start = max(start+total, 0)
@@ -134,13 +123,13 @@ func parseBitRange(args [][]byte, length int) (r bitRange, err error) {
 		end = max(end+total, 0)
 	}
 	end = min(end, total-1)
-	if start > end {
-		return bitRange{1, 0}, nil
+	switch {
+	case start > end:
+		return bitRange{1, 0}
+	case inBits:
+		return bitRange{start, end}
 	}
-	if inBits {
-		return bitRange{start, end}, nil
-	}
-	return bitRange{start * 8, end*8 + 7}, nil
+	return bitRange{start * 8, end*8 + 7}
 }
 
 func bitcountCommand(tx *Tx, args [][]byte) (Reply, error) {
@@ -151,11 +140,24 @@ func bitcountCommand(tx *Tx, args [][]byte) (Reply, error) {
 	if len(args) == 3 || len(args) > 5 {
 		return nil, ErrSyntax
 	}
-	r, err := parseBitRange(args[2:], len(s.b))
-	if err != nil {
-		return nil, err
+	start, end, inBits := int64(0), int64(-1), false
+	if len(args) > 3 {
+		if start, err = intArg(args[2]); err != nil {
+			return nil, err
+		}
+		if end, err = intArg(args[3]); err != nil {
+			return nil, err
+		}
+		if start < 0 && end < 0 && start > end { // a rule that BITPOS does not have
+			return Int(0), nil
+		}
 	}
-	return Int(r.count(s.b)), nil
+	if len(args) > 4 {
+		if inBits, err = bitUnitArg(args[4]); err != nil {
+			return nil, err
+		}
+	}
+	return Int(newBitRange(start, end, inBits, len(s.b)).count(s.b)), nil
 }
 
 func (r bitRange) count(b []byte) (n int64) {
@@ -188,10 +190,23 @@ func bitposCommand(tx *Tx, args [][]byte) (Reply, error) {
 	case len(args) > 6:
 		return nil, ErrSyntax
 	}
-	r, err := parseBitRange(args[3:], len(s.b))
-	if err != nil {
-		return nil, err
+	start, end, inBits := int64(0), int64(-1), false
+	if len(args) > 3 {
+		if start, err = intArg(args[3]); err != nil {
+			return nil, err
+		}
 	}
+	if len(args) > 5 {
+		if inBits, err = bitUnitArg(args[5]); err != nil {
+			return nil, err
+		}
+	}
+	if len(args) > 4 {
+		if end, err = intArg(args[4]); err != nil {
+			return nil, err
+		}
+	}
+	r := newBitRange(start, end, inBits, len(s.b))
 	if r.first > r.last {
 		return Int(-1), nil
 	}

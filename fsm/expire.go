@@ -122,7 +122,7 @@ func ttlCommand(unit Millis, absolute bool) Handler {
 		if !absolute {
 			n = max(n-tx.Now(), 0)
 		}
-		return Int(int64((n + unit/2) / unit)), nil
+		return Int(int64((uint64(n) + uint64(unit)/2) / uint64(unit))), nil // the last moment has room above it
 	}
 }
 

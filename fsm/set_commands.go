@@ -257,14 +257,20 @@ func randomIndexes(r *Rand, n int, count int64) []int {
 }
 
 func sscanCommand(tx *Tx, args [][]byte) (Reply, error) {
+	if _, err := cursorArg(args[2]); err != nil {
+		return nil, err
+	}
+	s, ok, err := get[*set](tx, args[1])
+	if err != nil {
+		return nil, err
+	}
+	if !ok { // whatever the options are
+		return scanReply(0, 0, nil), nil
+	}
 	o, err := parseScan(args[1:])
 	if err == nil && o.kind != nil {
 		err = ErrSyntax
 	}
-	if err != nil {
-		return nil, err
-	}
-	s, ok, err := get[*set](tx, args[1])
 	if err != nil {
 		return nil, err
 	}
@@ -277,11 +283,9 @@ func sscanCommand(tx *Tx, args [][]byte) (Reply, error) {
 		}
 		return true
 	}
-	switch {
-	case !ok:
-	case s.form != treeForm:
+	if s.form != treeForm {
 		s.each(visit)
-	default:
+	} else {
 		next = scanTree(s.tree, o.cursor, o.count, func(m member) { visit([]byte(m.s)) })
 	}
 	return scanReply(next, count, found.Reply()), nil
