@@ -69,6 +69,24 @@ func (s *Sockets) Do(args []string) (Value, error) {
 	return s.do(i, args)
 }
 
+// Pipeline sends commands to the first server at once and returns their replies.
+func (s *Sockets) Pipeline(commands [][]string) (replies []Value, err error) {
+	s.closers[0].SetDeadline(time.Now().Add(replyTimeout))
+	var out []byte
+	for _, args := range commands {
+		out = harness.AppendCommand(out, args...)
+	}
+	go s.closers[0].Write(out)
+	for range commands {
+		reply, err := Read(s.conns[0].Reader)
+		if err != nil {
+			return nil, err
+		}
+		replies = append(replies, reply)
+	}
+	return replies, nil
+}
+
 func (s *Sockets) all(args []string) (v Value, err error) {
 	for i := range s.conns {
 		if v, err = s.do(i, args); err != nil {
