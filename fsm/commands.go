@@ -7,7 +7,20 @@ import (
 )
 
 // commands holds the rows of the data commands, one slice for each file of them.
-var commands = index(stringCommands, keyCommands, expireCommands, serverCommands, listCommands, setCommands, bitmapCommands, aclCommands, scriptCommands, scriptOnlyCommands, watchCommands)
+var commands = index(
+	stringCommands,
+	keyCommands,
+	expireCommands,
+	serverCommands,
+	listCommands,
+	setCommands,
+	zsetCommands,
+	bitmapCommands,
+	aclCommands,
+	scriptCommands,
+	scriptOnlyCommands,
+	watchCommands,
+)
 
 // index builds the table that Lookup searches.
 func index(rows ...[]Command) map[string]*Command {

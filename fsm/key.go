@@ -217,7 +217,12 @@ func cursorArg(arg []byte) (uint64, error) {
 	return n, nil
 }
 
-func parseScan(args [][]byte) (o scanOptions, err error) {
+// parseScan reads the cursor, args[1], and the options behind it.
+func parseScan(args [][]byte) (o scanOptions, err error) { return parseScanWith(args, "TYPE") }
+
+// parseScanWith is parseScan for a command whose own option, beside MATCH and COUNT, is
+// TYPE or none.
+func parseScanWith(args [][]byte, own string) (o scanOptions, err error) {
 	o.count = 10
 	if o.cursor, err = cursorArg(args[1]); err != nil {
 		return o, err
@@ -229,7 +234,7 @@ func parseScan(args [][]byte) (o scanOptions, err error) {
 		switch {
 		case is(args[i], "MATCH"):
 			o.pattern = args[i+1]
-		case is(args[i], "TYPE"):
+		case is(args[i], "TYPE") && own == "TYPE":
 			o.kind = args[i+1]
 		case is(args[i], "COUNT"):
 			n, err := intArg(args[i+1])

@@ -56,8 +56,13 @@ var keyUses = map[string][]string{
 	"sadd": {"RW insert"}, "scard": {"RO"}, "sdiffstore": {"OW update", "RO access"}, "sinterstore": {"RW update", "RO access"},
 	"sismember": {"RO"}, "smove": {"RW access delete", "RW insert"},
 	"spop": {"RW access delete"}, "srem": {"RW delete"}, "sunionstore": {"OW update", "RO access"},
+	"zcard": {"RO"}, "zdiffstore": {"OW update", "RO access"}, "zincrby": {"RW access update"},
+	"zinterstore": {"OW update", "RO access"}, "zmpop": {"RW access delete"}, "zpopmax": {"RW access delete"},
+	"zpopmin": {"RW access delete"}, "zrangestore": {"OW update", "RO access"}, "zrem": {"RW delete"},
+	"zremrangebylex": {"RW delete"}, "zremrangebyrank": {"RW delete"}, "zremrangebyscore": {"RW delete"},
+	"zunionstore": {"OW update", "RO access"},
+	"spublish":    {"not_key"}, "ssubscribe": {"not_key"}, "sunsubscribe": {"not_key"},
 	"eval": {"RW access update"}, "evalsha": {"RW access update"},
-	"spublish": {"not_key"}, "ssubscribe": {"not_key"}, "sunsubscribe": {"not_key"},
 }
 
 // KeyRanges divides the keys of a command by their use: RENAME's two keys are two ranges.

@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"math/big"
 	"regexp"
@@ -117,6 +118,61 @@ func formatLongDouble(f *big.Float) string {
 		return "0"
 	}
 	return s
+}
+
+// parseDouble reads a number as C's strtod does when all of the text must be used and
+// nothing precedes it. What is too large or too small for a float64 is no number, and
+// neither is NaN.
+func parseDouble(b []byte) (float64, bool) {
+	f, ok := strtod(string(b))
+	if !ok || math.IsInf(f, 0) && !strings.ContainsAny(string(b), "nN") {
+		return 0, false
+	}
+	if f == 0 && strings.ContainsAny(strings.ToLower(mantissa(string(b))), "123456789abcdf") {
+		return 0, false
+	}
+	return f, true
+}
+
+// mantissa cuts the exponent off a number.
+func mantissa(s string) string {
+	marks := "eE"
+	if isHex(s) {
+		marks = "pP"
+	}
+	if i := strings.IndexAny(s, marks); i >= 0 {
+		s = s[:i]
+	}
+	return s
+}
+
+func isHex(s string) bool {
+	s = strings.ToLower(strings.TrimLeft(s, "+-"))
+	return strings.HasPrefix(s, "0x")
+}
+
+// strtod reads a number as C does, false if something is left of s or if it is NaN. What
+// is too large is infinite, what is too small is 0.
+func strtod(s string) (float64, bool) {
+	if strings.ContainsRune(s, '_') {
+		return 0, false // only in Go
+	}
+	if isHex(s) && !strings.ContainsAny(s, "pP") {
+		s += "p0" // optional only in C
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0, false
+	}
+	return f, !math.IsNaN(f)
+}
+
+// doubleArg is parseDouble for an argument.
+func doubleArg(b []byte) (float64, error) {
+	if f, ok := parseDouble(b); ok {
+		return f, nil
+	}
+	return 0, ErrNotFloat
 }
 
 // addInts adds, false where that overflows.

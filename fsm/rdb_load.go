@@ -179,6 +179,8 @@ var rdbLoaders = map[byte]func(r *rdbReader) (value, error){
 	rdbString: loadString,
 	rdbList:   loadList,
 	rdbSet:    loadSet,
+	rdbZset:   loadZset,
+	rdbZset2:  loadZset2,
 }
 
 // rdbForeign are types that Redis writes and Holdfast does not read.
