@@ -85,7 +85,7 @@ func settingNames(app *kong.Application) []string {
 // unknownEnvironment lists variables that look like settings and are none. Those of
 // the scripts, which share the prefix, are left out.
 func unknownEnvironment(app *kong.Application, environment []string) (unknown []string) {
-	known := []string{"HOLDFAST_BASE", "HOLDFAST_FLAGS"}
+	known := []string{"HOLDFAST_BASE", "HOLDFAST_BIN", "HOLDFAST_FLAGS", "HOLDFAST_PATIENCE"}
 	for _, name := range settingNames(app) {
 		known = append(known, "HOLDFAST_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_")))
 	}
