@@ -76,6 +76,15 @@ func (d *drill) fault(round int, k kind) error {
 	}
 	time.Sleep(time.Duration(d.rand.IntN(100)) * time.Millisecond)
 
+	ask := 0
+	if k.paused {
+		ask = questions
+	}
+	asked, err := d.load.Prepare(victim.Addr, ask)
+	if err != nil {
+		return err
+	}
+	defer asked.Close()
 	d.load.Down(victim.Addr)
 	pause, err := d.load.Measure(watch, func() error { return k.breaks(victim) })
 	if err != nil {
@@ -83,11 +92,11 @@ func (d *drill) fault(round int, k kind) error {
 	}
 	d.note(round, k.name, victim.Name, pause)
 
-	answers := func() error { return nil }
-	if k.paused {
-		if answers, err = d.load.Ask(victim.Addr, questions); err != nil {
-			return err
-		}
+	if k.paused { // the world goes on, so that there is something to be behind of
+		time.Sleep(watch / 4)
+	}
+	if err := asked.Ask(); err != nil {
+		return err
 	}
 	pause, err = d.load.Measure(watch, func() error {
 		if err := k.mends(victim); err != nil {
@@ -99,7 +108,7 @@ func (d *drill) fault(round int, k kind) error {
 		return err
 	}
 	d.note(round, k.back(), victim.Name, pause)
-	if err := answers(); err != nil {
+	if err := asked.Answers(); err != nil {
 		return err
 	}
 	d.load.Up(victim.Addr)

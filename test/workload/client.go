@@ -69,7 +69,7 @@ func (c *client) count() {
 		}
 		c.counted.Store(got)
 		// Those without an answer may still be on their way.
-		c.unknown -= max(0, got-last-1)
+		c.unknown = max(0, c.unknown-max(0, got-last-1))
 	}
 }
 

@@ -18,6 +18,25 @@ type server struct {
 	broken func(s *server, args []string) (reply string, handled bool)
 }
 
+// listen serves at an address until the test ends.
+func (s *server) listen(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go s.serve(conn)
+		}
+	}()
+	return l.Addr().String()
+}
+
 func (s *server) serve(conn net.Conn) {
 	defer conn.Close()
 	in := bufio.NewReader(conn)
@@ -100,32 +119,52 @@ func TestFindings(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
 			s := &server{data: map[string]string{}, broken: test.broken}
-			go func() {
-				for {
-					conn, err := l.Accept()
-					if err != nil {
-						return
-					}
-					go s.serve(conn)
-				}
-			}()
-			load := Start([]string{l.Addr().String()}, Options{Clients: 4})
-			time.Sleep(200 * time.Millisecond)
+			addr := s.listen(t)
+			load := Start([]string{addr}, Options{Clients: 4})
+			// Enough for the fault to come, which is in one of fifty keys left behind.
+			for deadline := time.Now().Add(30 * time.Second); load.Findings().Writes < 1500 && time.Now().Before(deadline); {
+				time.Sleep(10 * time.Millisecond)
+			}
 			load.Stop()
-			findings, err := load.Verify(l.Addr().String())
+			findings, err := load.Verify(addr)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if findings.Writes < 500 || test.found(findings) == 0 {
+			if findings.Writes < 1500 || test.found(findings) == 0 {
 				t.Fatalf("not found: %v", findings)
 			}
 		})
+	}
+}
+
+// A node that answers a question of the time when it stood still from its memory is found
+// out; one that knows better is not.
+func TestQuestions(t *testing.T) {
+	for _, stale := range []bool{false, true} {
+		s := &server{data: map[string]string{}}
+		addrs := []string{s.listen(t), s.listen(t)}
+		s.broken = func(s *server, args []string) (string, bool) { return "+PONG", args[0] == "PING" }
+		load := Start(addrs, Options{Clients: 2})
+		questions, err := load.Prepare(addrs[0], 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer questions.Close()
+		time.Sleep(50 * time.Millisecond)
+		load.Stop()
+		if stale {
+			s.broken = func(s *server, args []string) (string, bool) { return "$1\r\n0", args[0] == "GET" }
+		}
+		if err := questions.Ask(); err != nil {
+			t.Fatal(err)
+		}
+		if err := questions.Answers(); err != nil {
+			t.Fatal(err)
+		}
+		if findings := load.Findings(); (findings.Stale > 0) != stale {
+			t.Errorf("stale %v: %v", stale, findings)
+		}
 	}
 }
 
