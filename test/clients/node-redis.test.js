@@ -5,7 +5,7 @@ import { createClient } from 'redis'
 import { closing, urls, whileLeaderDies } from './cluster.js'
 
 async function connect(node, options) {
-  const client = closing(createClient({ url: urls[node], ...options }), (client) => client.destroy())
+  const client = closing(createClient({ url: urls[node], ...options }), (client) => client.isOpen && client.destroy())
   client.lost = []
   client.on('error', (err) => client.lost.push(err))
   return client.connect()

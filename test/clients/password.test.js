@@ -8,7 +8,12 @@ import { createClient as createClient4 } from 'redis4'
 import { Browser, serve } from './app.js'
 import { closing, nodes } from './cluster.js'
 
-const once = { reconnectStrategy: false } // an error is final
+// A client whose first error is final.
+function oneTry(options) {
+  const client = createClient({ ...options, socket: { reconnectStrategy: false } }).on('error', () => {})
+  return closing(client, (client) => client.isOpen && client.destroy())
+}
+
 const url = (node, user, password) => `redis://${user}:${password}@${node}`
 
 test('createClient() with user and password in the URL, and a login', async () => {
@@ -49,12 +54,10 @@ test('a wrong password, a wrong user and none at all are told apart, and let nob
   for (const node of nodes) {
     for (const RESP of [2, 3]) {
       for (const [user, password] of [['default', 'wrong'], ['nobody', 'secret']]) {
-        const client = createClient({ url: url(node, user, password), RESP, socket: once }).on('error', () => {})
-        await assert.rejects(client.connect(), /WRONGPASS invalid username-password pair or user is disabled\./)
+        await assert.rejects(oneTry({ url: url(node, user, password), RESP }).connect(), /WRONGPASS invalid username-password pair or user is disabled\./)
       }
     }
-    const client = createClient({ url: `redis://${node}`, RESP: 2, socket: once }).on('error', () => {})
-    await closing(client, (client) => client.destroy()).connect()
+    const client = await oneTry({ url: `redis://${node}`, RESP: 2 }).connect()
     await assert.rejects(client.get('k'), { message: 'NOAUTH Authentication required.' })
   }
 })
