@@ -21,7 +21,7 @@ import (
 // cluster whose nodes they kill.
 func TestNodeClients(t *testing.T) {
 	c := start(t)
-	for _, script := range scripts(t) {
+	for _, script := range clientScripts(t) {
 		if filepath.Base(script) != passwordScript {
 			t.Run(filepath.Base(script), func(t *testing.T) { runScript(t, c, script) })
 		}
@@ -40,7 +40,7 @@ func TestNodeClientsPassword(t *testing.T) {
 
 func clientsDir() string { return filepath.Join(harness.Root(), "test", "clients") }
 
-func scripts(t *testing.T) []string {
+func clientScripts(t *testing.T) []string {
 	found, err := filepath.Glob(filepath.Join(clientsDir(), "*.test.js"))
 	if err != nil || len(found) == 0 {
 		t.Fatalf("no scripts in %s: %v", clientsDir(), err)
