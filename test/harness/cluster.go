@@ -110,12 +110,13 @@ func (c *Cluster) Addrs() []string {
 }
 
 // Leader waits until some node says that it leads and another that follows it agrees
-// (a cluster of one has nobody to ask).
-func (c *Cluster) Leader() (*Node, error) {
+// (a cluster of one has nobody to ask). Some nodes may be left out: one that is paused
+// would not answer.
+func (c *Cluster) Leader(without ...*Node) (*Node, error) {
 	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		leading := map[string]*Node{}
 		followed := map[string]bool{}
-		for _, n := range c.Nodes {
+		for _, n := range c.Others(without...) {
 			info, err := n.Info("raft")
 			switch {
 			case err != nil:
