@@ -154,7 +154,7 @@ next:
 // DEBUG DIGEST: the last word of every test. Clients must be silent; keys may expire.
 func (c *Cluster) Agree() error {
 	var last string
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		before, _, err := c.states()
 		if err != nil {
 			last = err.Error()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -304,6 +305,15 @@ func (n *Node) Log() string {
 
 // Snapshots lists the snapshot files on the node's disk, in RDB form, oldest first.
 func (n *Node) Snapshots() []string {
-	files, _ := filepath.Glob(filepath.Join(n.Dir, "raft", "snapshots", "*", "state.bin"))
+	files, _ := filepath.Glob(filepath.Join(n.Dir, "raft", "snapshots", "*[0-9]", "state.bin")) // not those in *.tmp
+	written := func(file string) time.Time {
+		info, err := os.Stat(file)
+		if err != nil {
+			return time.Time{}
+		}
+		return info.ModTime()
+	}
+	// Names do not sort: they begin with the term and the index, without leading zeros.
+	slices.SortFunc(files, func(a, b string) int { return written(a).Compare(written(b)) })
 	return files
 }
