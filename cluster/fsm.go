@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"io"
+	"path/filepath"
 
 	"github.com/hashicorp/raft"
 
@@ -18,7 +19,7 @@ func (s stateMachine) Apply(l *raft.Log) any { return s.n.apply(l) }
 func (s stateMachine) Snapshot() (raft.FSMSnapshot, error) {
 	s.n.applyMu.Lock()
 	defer s.n.applyMu.Unlock()
-	return frozen{s.n.machine.Snapshot()}, nil
+	return &frozen{s.n.machine.Snapshot(), filepath.Join(s.n.config.Dir, raftDir, "snapshots")}, nil
 }
 
 func (s stateMachine) Restore(r io.ReadCloser) error {
@@ -30,17 +31,6 @@ func (s stateMachine) Restore(r io.ReadCloser) error {
 	}
 	s.n.progress.advance(s.n.machine)
 	return nil
-}
-
-// frozen is a fsm.Snapshot seen as a raft.FSMSnapshot.
-type frozen struct{ *fsm.Snapshot }
-
-func (f frozen) Persist(sink raft.SnapshotSink) error {
-	if _, err := f.WriteTo(sink); err != nil {
-		sink.Cancel()
-		return err
-	}
-	return sink.Close()
 }
 
 // apply is called by raft for each entry in the order of the log.
