@@ -182,6 +182,7 @@ func offset(s *Source) string {
 // generators make values by the names that the Syntax column gives them.
 var generators = map[string]func(s *Source) string{
 	"key": key, "key1": key, "key2": key, "newkey": key, "source": key, "destination": key, "destkey": key, "dst": key, "src": key,
+	"script": script, "sha1": scriptHash, "arg": value,
 	"value": value, "element": member, "member": member, "field": member, "pivot": member,
 	"increment": increment, "decrement": number(-9, 9), "score": float, "weight": float,
 	"start": number(-8, 8), "stop": number(-8, 8), "end": number(-8, 8), "index": number(-8, 8), "offset": offset,
