@@ -48,18 +48,13 @@ func (b *bucket) find(hash uint64, key []byte) (int, bool) {
 	i, j := 0, len(b.slots)
 	for i < j {
 		h := int(uint(i+j) >> 1)
-		if b.slots[h].hash < hash {
+		switch s := &b.slots[h]; {
+		case s.hash < hash || s.hash == hash && s.object.key < string(key):
 			i = h + 1
-		} else {
+		case s.hash == hash && s.object.key == string(key):
+			return h, true
+		default:
 			j = h
-		}
-	}
-	for ; i < len(b.slots) && b.slots[i].hash == hash; i++ {
-		switch found := b.slots[i].object.key; {
-		case found == string(key):
-			return i, true
-		case found > string(key):
-			return i, false
 		}
 	}
 	return i, false
@@ -115,10 +110,10 @@ func (k *keyspace) put(hash uint64, o *object, epoch uint32) *object {
 	return nil
 }
 
-// split divides a bucket in two; false if its hashes are all but equal.
+// split divides a bucket in two, false if that would take a directory longer than the
+// table has keys: somebody has made keys whose hashes are alike, and gets a long bucket.
 func (k *keyspace) split(hash uint64, b *bucket, epoch uint32) bool {
-	const maxDepth = 40
-	if b.depth >= maxDepth {
+	if b.depth == k.depth && len(k.directory) > k.keys {
 		return false
 	}
 	if b.depth == k.depth {
@@ -195,26 +190,25 @@ func (k *keyspace) walk(from uint64, visit func(hash uint64, o *object) bool) {
 	}
 }
 
-// random returns an object chosen by r among those alive, or nil.
+// random returns an object chosen by r among those alive, or nil. Like everything that
+// comes of the dice, it depends on the keys alone, and not on how they are held.
 func (k *keyspace) random(r *Rand, alive func(*object) bool) *object {
-	for range 100 {
-		b := k.directory[r.IntN(len(k.directory))]
-		if i := r.IntN(bucketSlots); i < len(b.slots) && alive(b.slots[i].object) {
-			return b.slots[i].object
-		}
-	}
-	var found *object // few keys: the next one from a random place, round the end
+	var found []*object // the next ones from a random place on, round the end
 	start := r.Uint64()
-	first := func(_ uint64, o *object) bool {
+	collect := func(_ uint64, o *object) bool {
 		if alive(o) {
-			found = o
+			found = append(found, o)
 		}
-		return found == nil
+		return len(found) < 16
 	}
-	if k.walk(start, first); found == nil {
-		k.walk(0, first)
+	k.walk(start, collect)
+	if len(found) < 16 {
+		k.walk(0, func(hash uint64, o *object) bool { return hash < start && collect(hash, o) })
 	}
-	return found
+	if len(found) == 0 {
+		return nil
+	}
+	return found[r.IntN(len(found))]
 }
 
 // frozen is the keyspace for a snapshot: nobody changes what it holds.
