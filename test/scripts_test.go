@@ -14,21 +14,21 @@ import (
 	"holdfast/test/harness"
 )
 
-// scripts runs scripts/cluster in a directory and on ports of its own.
-type scripts struct {
+// localCluster runs scripts/cluster in a directory and on ports of its own.
+type localCluster struct {
 	t    *testing.T
 	dir  string
 	base int
 }
 
-// newScripts takes the ports of a cluster that is laid out and never started.
-func newScripts(t *testing.T) *scripts {
+// newLocalCluster takes the ports of a cluster that is laid out and never started.
+func newLocalCluster(t *testing.T) *localCluster {
 	t.Helper()
 	reserved, err := harness.New(harness.Config{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scripts{t, t.TempDir(), reserved.Base}
+	s := &localCluster{t, t.TempDir(), reserved.Base}
 	t.Cleanup(func() {
 		s.run("down")
 		reserved.Close()
@@ -37,7 +37,7 @@ func newScripts(t *testing.T) *scripts {
 }
 
 // run returns what the script prints, and its exit status.
-func (s *scripts) run(args ...string) (string, int) {
+func (s *localCluster) run(args ...string) (string, int) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -51,7 +51,7 @@ func (s *scripts) run(args ...string) (string, int) {
 }
 
 // must is run for a command that has to succeed.
-func (s *scripts) must(args ...string) string {
+func (s *localCluster) must(args ...string) string {
 	s.t.Helper()
 	out, status := s.run(args...)
 	if status != 0 {
@@ -61,14 +61,14 @@ func (s *scripts) must(args ...string) string {
 }
 
 // refused is run for a command that has to fail with a sentence.
-func (s *scripts) refused(sentence string, args ...string) {
+func (s *localCluster) refused(sentence string, args ...string) {
 	s.t.Helper()
 	if out, status := s.run(args...); status == 0 || !strings.Contains(out, sentence) {
 		s.t.Errorf("scripts/cluster %s: status %d: %q, want %q", strings.Join(args, " "), status, out, sentence)
 	}
 }
 
-func (s *scripts) pid(i string) int {
+func (s *localCluster) pid(i string) int {
 	s.t.Helper()
 	pid, err := strconv.Atoi(s.must("pid", i))
 	if err != nil {
@@ -78,7 +78,7 @@ func (s *scripts) pid(i string) int {
 }
 
 // at runs a command on a node.
-func (s *scripts) at(i string, args ...string) any {
+func (s *localCluster) at(i string, args ...string) any {
 	s.t.Helper()
 	number, _ := strconv.Atoi(i)
 	c, err := harness.Dial(fmt.Sprintf("127.0.0.1:%d", s.base+number))
@@ -115,7 +115,7 @@ func state(pid int) string {
 func alive(pid int) bool { return state(pid) != "" && state(pid) != "Z" }
 
 func TestScriptsCluster(t *testing.T) {
-	s := newScripts(t)
+	s := newLocalCluster(t)
 	s.refused("no node runs", "wait")
 	if out := s.must("up"); !strings.Contains(out, fmt.Sprint("redis-cli -p ", s.base+1)) {
 		t.Errorf("up: %q", out)
@@ -189,7 +189,7 @@ func TestScriptsCluster(t *testing.T) {
 
 // A pid alone does not make a process ours: pids are used again.
 func TestScriptsClusterLeavesOthersAlone(t *testing.T) {
-	s := newScripts(t)
+	s := newLocalCluster(t)
 	stranger := exec.Command("sleep", "600")
 	if err := stranger.Start(); err != nil {
 		t.Fatal(err)

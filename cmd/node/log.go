@@ -17,7 +17,7 @@ func newLogger(w *os.File, format, level string) *slog.Logger {
 	}
 	terminal := isatty.IsTerminal(w.Fd())
 	if format == "text" || format == "auto" && terminal {
-		return slog.New(tint.NewHandler(io.Writer(w), &tint.Options{Level: least, TimeFormat: "15:04:05.000", NoColor: !terminal}))
+		return slog.New(tint.NewTextHandler(io.Writer(w), &tint.Options{Level: least, TimeFormat: "15:04:05.000", NoColor: !terminal}))
 	}
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: least}))
 }
