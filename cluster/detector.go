@@ -34,9 +34,9 @@ func (n *Node) suspect(leader string, boot uint64) {
 		return
 	}
 	n.log.Info("leader's process is gone", "leader", leader, "term", term)
-	best, err := n.bestLog(leader, boot)
+	best, err := n.bestLog(leader, boot, term)
 	if err != nil {
-		n.log.Info("the election is left to the timer", "error", err)
+		n.log.Info("not standing for election", "reason", err)
 		return
 	}
 	if best != nil {
@@ -80,8 +80,9 @@ func (n *Node) provenDead(id string, boot uint64) bool {
 // bestLog returns the link to the voter whose log should win the election, nil when
 // that is this node's own. Logs that are equal are ordered by the nodes' ids, so that all
 // come to the same result. No election can be won without a majority, so that the logs
-// of one are waited for; an error says that they did not come.
-func (n *Node) bestLog(dead string, boot uint64) (*link, error) {
+// of one are waited for. An error says that they did not come, or that there is nothing
+// to do as somebody has stood since the term.
+func (n *Node) bestLog(dead string, boot, term uint64) (*link, error) {
 	mine, err := n.finalLog(boot)
 	if err != nil {
 		return nil, err
@@ -117,6 +118,9 @@ func (n *Node) bestLog(dead string, boot uint64) (*link, error) {
 		select {
 		case a := <-answers:
 			id := a.link.peer.NodeID
+			if a.state.term > term {
+				return nil, fmt.Errorf("%s is in term %d", id, a.state.term)
+			}
 			if bestState.before(a.state) || !a.state.before(bestState) && id < bestID {
 				best, bestState, bestID = a.link, a.state, id
 			}

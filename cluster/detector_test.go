@@ -124,3 +124,37 @@ func TestLastEntryOfCrashedLeader(t *testing.T) {
 		t.Errorf("n%d leads, whose log was shorter", c.leader()+1)
 	}
 }
+
+// A follower that sees the leader die while another already stands, as it does when a
+// leader has handed over and left, must not stand against it.
+func TestElectionUnderWay(t *testing.T) {
+	c, network := newNetworkedCluster(t)
+	c.lead(2)
+	c.write(0, "SET a 1")
+	network.slow(func(from, to string, kind byte) time.Duration {
+		switch {
+		case kind == linkConn || from != "n2":
+			return 0
+		case to == c.bus[2]:
+			return -1
+		case to == c.bus[0]:
+			return 300 * time.Millisecond
+		}
+		return 0
+	})
+	term := c.nodes[1].raft().CurrentTerm()
+	if err := c.nodes[1].timeoutNow(); err != nil {
+		t.Fatal(err)
+	}
+	c.eventually(func() error {
+		if c.nodes[1].raft().CurrentTerm() == term {
+			return errors.New("n2 does not stand yet")
+		}
+		return nil
+	})
+	c.crash(2, network)
+	c.replaced(0)
+	if got := c.nodes[0].raft().CurrentTerm(); got != term+1 {
+		t.Errorf("the election took %d terms", got-term)
+	}
+}
