@@ -256,6 +256,35 @@ func TestCountersThroughLeaderChanges(t *testing.T) {
 	c.same()
 }
 
+// An entry may be applied just after its leader has heard that it leads no longer. The
+// requests in it that came from other nodes are answered all the same, once.
+func TestAppliedAfterLeadershipWasLost(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	lead := c.leader()
+	leader, follower := c.nodes[lead], (lead+1)%3
+	c.write(follower, "SET k 1")
+
+	leader.applyMu.Lock()
+	committed := leader.raft().CommitIndex()
+	got := make(chan string)
+	go func() { got <- c.write(follower, "INCR k") }()
+	c.eventually(func() error {
+		if leader.raft().CommitIndex() == committed {
+			return fmt.Errorf("not committed")
+		}
+		return nil
+	})
+	leader.route.set("") // raft still leads, which the node finds out within 100 ms
+	leader.applyMu.Unlock()
+	if got, want := <-got, string(fsm.Int(2)); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := c.write(follower, "INCR k"), string(fsm.Int(3)); got != want {
+		t.Errorf("then got %q, want %q", got, want)
+	}
+	c.same()
+}
+
 func TestDeadlines(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	c.write(0, "SET short v PX 200")

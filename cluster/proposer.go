@@ -117,7 +117,7 @@ func (p *proposer) refuse() {
 // nothing to propose.
 func (p *proposer) step() bool {
 	if c, ok := p.takeControl(); ok {
-		_, err := p.commit(c.encode(p.n.now()))
+		_, err := p.commit(c.encode(p.n.now()), 0)
 		c.done(err)
 		return true
 	}
@@ -142,12 +142,13 @@ func (p *proposer) step() bool {
 		return false
 	}
 
-	size := 64
+	size, count := 64, 0
 	for _, s := range sections {
 		size += len(s.Requests) + 64
+		count += s.Count
 	}
 	entry := fsm.AppendEntry(make([]byte, 0, size), p.n.now(), rand.Uint64(), sections)
-	results, err := p.commit(entry)
+	results, err := p.commit(entry, count)
 	if err != nil {
 		if own.id != 0 {
 			p.n.outbox.resend(own.id)
@@ -196,9 +197,9 @@ func (p *proposer) takeForwarded(bytes int) []forwarded {
 	return taken
 }
 
-// commit replicates an entry and returns its results. An error does not say whether
-// the entry will be applied after all: requests carry ids for that.
-func (p *proposer) commit(entry []byte) ([]fsm.Result, error) {
+// commit replicates an entry with count requests and returns their results. An error
+// does not say whether the entry will be applied after all: requests carry ids for that.
+func (p *proposer) commit(entry []byte, count int) ([]fsm.Result, error) {
 	r := p.n.raft()
 	if r == nil {
 		return nil, errNotLeader
@@ -212,6 +213,11 @@ func (p *proposer) commit(entry []byte) ([]fsm.Result, error) {
 		return nil, err
 	}
 	results, _ := future.Response().([]fsm.Result)
+	if len(results) != count {
+		// It was applied when this node had just heard that it leads no longer, and such a
+		// node keeps no results. The next leader's machine has them, under the ids.
+		return nil, errNotLeader
+	}
 	return results, nil
 }
 
