@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/raft"
 
 	"holdfast/fsm"
 )
@@ -283,6 +286,32 @@ func TestAppliedAfterLeadershipWasLost(t *testing.T) {
 		t.Errorf("then got %q, want %q", got, want)
 	}
 	c.same()
+}
+
+// A leader does not wait for ever to send to a follower whose answers nobody reads any
+// more, as raft's pipelines do; a node that had led could not be stopped.
+func TestReplicationHasNoPipelines(t *testing.T) {
+	c := newCluster(t, 2, nil)
+	follower := c.nodes[1-c.leader()]
+	p, err := c.nodes[c.leader()].transport.AppendEntriesPipeline(raft.ServerID(follower.identity.NodeID), raft.ServerAddress(follower.advertised()))
+	if errors.Is(err, raft.ErrPipelineReplicationNotSupported) {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := make(chan struct{})
+	go func() {
+		for range 10 {
+			p.AppendEntries(&raft.AppendEntriesRequest{}, &raft.AppendEntriesResponse{})
+		}
+		close(sent)
+	}()
+	select {
+	case <-sent:
+	case <-time.After(5 * time.Second):
+		t.Error("a request waits for somebody to read the answers to others")
+	}
 }
 
 func TestDeadlines(t *testing.T) {

@@ -183,8 +183,12 @@ func (n *Node) startRaft(new, founder bool) error {
 		Stream:                stream{n.bus, busAddr(address)},
 		ServerAddressProvider: addressBook{n},
 		MaxPool:               maxPooled,
-		Timeout:               max(2*time.Second, 4*n.config.ElectionTimeout),
-		Logger:                raftLogger(n.log),
+		// No pipelines: when a follower answers with a later term, the goroutine that sends
+		// may wait for ever (github.com/hashicorp/raft/issues/612). With one entry in flight
+		// they gain nothing.
+		MaxRPCsInFlight: 1,
+		Timeout:         max(2*time.Second, 4*n.config.ElectionTimeout),
+		Logger:          raftLogger(n.log),
 	})}
 	config := n.raftConfig()
 	if founder {
