@@ -281,7 +281,9 @@ func (s stream) Dial(address raft.ServerAddress, timeout time.Duration) (net.Con
 	if target == string(s.address) {
 		target = s.listener.Addr().String() // this node itself: see campaign
 	}
-	conn, err := s.n.config.Dial(target, timeout)
+	// Raft's timeout is that of a request. While it waits for a connection it neither
+	// asks again, where the node may be back, nor stops.
+	conn, err := s.n.config.Dial(target, min(timeout, dialTimeout))
 	if err != nil {
 		return nil, err
 	}

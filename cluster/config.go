@@ -81,8 +81,9 @@ type Config struct {
 	// Logger gets the node's log. Default slog.Default().
 	Logger *slog.Logger
 
-	// Listen opens the bus's listener, Dial connects to another node's. Default: TCP.
-	// They are how a whole cluster runs on an in-memory network.
+	// Listen opens the bus's listener, Dial connects to another node's, by name or by
+	// what RemoteAddr says of an earlier connection. Default: TCP. They are how a whole
+	// cluster runs on an in-memory network.
 	Listen func(address string) (net.Listener, error)
 	Dial   func(address string, timeout time.Duration) (net.Conn, error)
 

@@ -23,14 +23,15 @@ const (
 	lastLogs      = 30 * time.Millisecond // for logs beyond those of a majority
 )
 
-// suspect is called when the link to the leader, a process known by its boot id, broke.
-func (n *Node) suspect(leader string, boot uint64) {
+// suspect is called when a link to the leader broke.
+func (n *Node) suspect(broken *link) {
+	leader, boot := broken.peer.NodeID, broken.peer.Boot
 	r := n.raft()
 	if r == nil || r.State() != raft.Follower {
 		return
 	}
 	term := r.CurrentTerm()
-	if !n.provenDead(leader, boot) {
+	if !n.provenDead(broken) {
 		return
 	}
 	n.log.Info("leader's process is gone", "leader", leader, "term", term)
@@ -54,16 +55,17 @@ func (n *Node) suspect(leader string, boot uint64) {
 	n.campaign(leader, term)
 }
 
-// provenDead finds out whether the process that a broken link led to has ended.
-func (n *Node) provenDead(id string, boot uint64) bool {
-	address := n.peers.address(id)
+// provenDead finds out whether the process that a broken link led to has ended. It
+// dials where the link went to: to look the node's name up takes time, and a container
+// takes its name along when it ends.
+func (n *Node) provenDead(broken *link) bool {
 	for range proofAttempts {
-		l, err := n.dialLink(address, id, proofDial)
+		l, err := n.dialLink(broken.address(), broken.peer.NodeID, proofDial)
 		var refused *refusal
 		switch {
 		case err == nil:
 			l.close()
-			return l.peer.Boot != boot
+			return l.peer.Boot != broken.peer.Boot
 		case errors.Is(err, syscall.ECONNREFUSED):
 			return true
 		case errors.As(err, &refused):

@@ -132,6 +132,9 @@ func (l *link) run() error {
 
 func (l *link) close() { l.conn.Close() }
 
+// address is where the link goes: what the node's name stood for when it was dialled.
+func (l *link) address() string { return l.conn.RemoteAddr().String() }
+
 // asker is the answering side's view of who asked: where an answer goes.
 type asker struct {
 	conn net.Conn

@@ -249,10 +249,14 @@ func (n *Node) raftConfig() *raft.Config {
 }
 
 // addressBook tells raft where a node is now; the addresses in raft's configuration
-// are those of when it joined.
+// are those of when it joined. While there is a link to the node, that is where the link
+// goes: an election must not wait for a name to be looked up.
 type addressBook struct{ n *Node }
 
 func (b addressBook) ServerAddr(id raft.ServerID) (raft.ServerAddress, error) {
+	if l := b.n.peers.link(string(id)); l != nil {
+		return raft.ServerAddress(l.address()), nil
+	}
 	if address := b.n.peers.address(string(id)); address != "" {
 		return raft.ServerAddress(address), nil
 	}
@@ -330,7 +334,7 @@ func (n *Node) linkUp(h hello) {
 func (n *Node) linkDown(p *peer, l *link, err error) {
 	n.log.Debug("link down", "peer", p.id, "error", err)
 	if leader, _ := n.route.get(); leader == p.id && !n.isClosing() {
-		go n.suspect(p.id, l.peer.Boot)
+		go n.suspect(l)
 	}
 }
 

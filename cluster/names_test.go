@@ -1,0 +1,74 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// names is a name service, as of container engines: the name of a process ends with it,
+// and to ask for it takes longer than failover may. Test addresses (RFC 5737) stand for
+// names; nothing is sent to them.
+type names struct {
+	mu    sync.Mutex
+	where map[string]string
+	slow  bool
+}
+
+func newNamedCluster(t *testing.T, alter func(*Config)) (*testCluster, *names) {
+	s := &names{where: map[string]string{}}
+	join := []string{"192.0.2.1:16379", "192.0.2.2:16379", "192.0.2.3:16379"}
+	return newCluster(t, 3, func(config *Config) {
+		_, port, _ := net.SplitHostPort(config.Bus)
+		s.set(nameOf(config.ID), "127.0.0.1:"+port)
+		config.Bus, config.Client, config.Dial, config.Join = ":"+port, ":6379", s.dial, join
+		alter(config)
+	}), s
+}
+
+func nameOf(id string) string { return "192.0.2." + strings.TrimPrefix(id, "n") + ":16379" }
+
+func (s *names) set(name, where string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.where[name] = where
+}
+
+func (s *names) setSlow(slow bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.slow = slow
+}
+
+func (s *names) dial(address string, timeout time.Duration) (net.Conn, error) {
+	s.mu.Lock()
+	where, slow := s.where[address], s.slow
+	s.mu.Unlock()
+	if !strings.HasPrefix(address, "192.0.2.") {
+		where, slow = address, false
+	}
+	if slow || where == "" {
+		time.Sleep(timeout)
+		return nil, fmt.Errorf("lookup %s: i/o timeout", address)
+	}
+	return net.DialTimeout("tcp", where, timeout)
+}
+
+// When the leader's process ends the others find that out and elect another without
+// asking for names, and before an election timeout has passed.
+func TestElectionWithoutNames(t *testing.T) {
+	c, s := newNamedCluster(t, func(config *Config) { config.ElectionTimeout = patience })
+	c.write(0, "SET k v")
+	dead := c.leader()
+	n := c.nodes[dead]
+	s.set(nameOf(n.config.ID), "")
+	s.setSlow(true)
+	n.fail(errors.New("crash"))
+	<-n.Done()
+	c.nodes[dead] = nil
+	c.replaced((dead + 1) % 3)
+}
