@@ -216,7 +216,7 @@ func (n *Node) hello(to string) hello {
 	leader, _ := n.route.get()
 	return hello{
 		NodeID: n.identity.NodeID, ClusterID: n.clusterID(), Boot: n.boot, Bus: n.advertised(),
-		Client: n.config.Client, Leader: n.peers.address(leader), To: to,
+		Client: n.client(), Leader: n.peers.address(leader), To: to,
 	}
 }
 
@@ -225,6 +225,9 @@ func (n *Node) dialLink(address, to string, timeout time.Duration) (*link, error
 	conn, err := n.config.Dial(address, timeout)
 	if err != nil {
 		return nil, err
+	}
+	if to != "" {
+		n.formation.leads(conn) // before the other is told where this node is
 	}
 	conn.SetDeadline(time.Now().Add(max(timeout, 100*time.Millisecond)))
 	if err := writeHello(conn, linkConn, n.hello(to)); err != nil {
@@ -251,10 +254,7 @@ func isFatal(err error) bool {
 }
 
 // stream is the bus seen as the raft.StreamLayer of raft's transport.
-type stream struct {
-	*bus
-	address busAddr
-}
+type stream struct{ *bus }
 
 // busAddr is where the others dial this node.
 type busAddr string
@@ -271,14 +271,14 @@ func (s stream) Accept() (net.Conn, error) {
 	}
 }
 
-func (s stream) Addr() net.Addr { return s.address }
+func (s stream) Addr() net.Addr { return busAddr(s.n.advertised()) }
 
 // Close is called by raft's transport; the bus itself ends with the node.
 func (s stream) Close() error { return nil }
 
 func (s stream) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
 	target := string(address)
-	if target == string(s.address) {
+	if target == s.n.advertised() {
 		target = s.listener.Addr().String() // this node itself: see campaign
 	}
 	// Raft's timeout is that of a request. While it waits for a connection it neither

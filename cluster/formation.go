@@ -27,6 +27,7 @@ type formation struct {
 	until    time.Time // when the promise ends
 	state    string    // what Ready reports
 	self     string    // the entry of --join that is this node, "" while unknown
+	outbound string    // the address by which it reaches the others, "" while unknown
 }
 
 const (
@@ -159,8 +160,10 @@ func (f *formation) sort(found *sighting, l *link, name string, unique bool) {
 		l.close()
 		return
 	case l.peer.ClusterID != "":
+		f.leads(l.conn)
 		found.members = append(found.members, l)
 	default:
+		f.leads(l.conn)
 		found.fresh = append(found.fresh, l)
 	}
 	go l.run()
@@ -251,37 +254,4 @@ func resolve(ctx context.Context, address string) []string {
 		addresses = append(addresses, net.JoinHostPort(ip, port))
 	}
 	return addresses
-}
-
-// advertised is where the other nodes dial this one.
-func (n *Node) advertised() string {
-	if n.config.Advertise != "" {
-		return n.config.Advertise
-	}
-	n.formation.mu.Lock()
-	self := n.formation.self
-	n.formation.mu.Unlock()
-	if self != "" {
-		return self
-	}
-	host, _, _ := net.SplitHostPort(n.config.Bus)
-	_, port, _ := net.SplitHostPort(n.bus.listener.Addr().String())
-	if ip := net.ParseIP(host); host != "" && (ip == nil || !ip.IsUnspecified()) {
-		return net.JoinHostPort(host, port)
-	}
-	return net.JoinHostPort(outboundIP(n.config.Join), port)
-}
-
-// outboundIP is the address of the interface that leads to the first of some nodes.
-func outboundIP(join []string) string {
-	for _, address := range join {
-		conn, err := net.Dial("udp", address) // sends nothing: it only picks a route
-		if err != nil {
-			continue
-		}
-		defer conn.Close()
-		host, _, _ := net.SplitHostPort(conn.LocalAddr().String())
-		return host
-	}
-	return "127.0.0.1"
 }

@@ -72,3 +72,39 @@ func TestElectionWithoutNames(t *testing.T) {
 	c.nodes[dead] = nil
 	c.replaced((dead + 1) % 3)
 }
+
+// A node that listens on every address tells the others the name that they know it by,
+// for its clients too; and finds that out later, when names cannot be looked up at first.
+func TestNameFoundLater(t *testing.T) {
+	c, s := newNamedCluster(t, func(*Config) {})
+	told := func() error {
+		for _, n := range c.nodes {
+			for _, m := range n.Status().Members {
+				name := nameOf(m.ID)
+				host, _, _ := net.SplitHostPort(name)
+				if m.Bus != name || m.Client != host+":6379" {
+					return fmt.Errorf("%s thinks that %s is at %s, for clients at %s", n.identity.NodeID, m.ID, m.Bus, m.Client)
+				}
+			}
+		}
+		return nil
+	}
+	c.eventually(told)
+	s.setSlow(true)
+	for i := range c.nodes {
+		c.stop(i)
+	}
+	for i := range c.nodes {
+		c.start(i)
+	}
+	s.setSlow(false)
+	c.ready()
+	c.eventually(func() error {
+		for i, n := range c.nodes {
+			if got := n.advertised(); got != nameOf(c.config(i).ID) {
+				return fmt.Errorf("n%d advertises %s", i+1, got)
+			}
+		}
+		return nil
+	})
+}

@@ -158,6 +158,9 @@ func (n *Node) preflight(ctx context.Context) error {
 	}
 	found := n.formation.probe(ctx)
 	defer found.close()
+	if self, _ := n.formation.addresses(); self == "" && n.config.Advertise == "" {
+		go n.formation.findSelf(n.ctx)
+	}
 	if found.err != nil && len(found.members) == 0 {
 		return found.err
 	}
@@ -180,7 +183,7 @@ func (n *Node) startRaft(new, founder bool) error {
 
 	address := n.advertised()
 	n.transport = &transport{raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream:                stream{n.bus, busAddr(address)},
+		Stream:                stream{n.bus},
 		ServerAddressProvider: addressBook{n},
 		MaxPool:               maxPooled,
 		// No pipelines: when a follower answers with a later term, the goroutine that sends

@@ -65,7 +65,7 @@ func (n *Node) Status() Status {
 			s.Voters++
 		}
 		if id == s.NodeID {
-			m.Self, m.Reachable, m.Client = true, true, n.config.Client
+			m.Self, m.Reachable, m.Client = true, true, n.client()
 		} else if p := n.peers.get(id); p != nil {
 			p.mu.Lock()
 			m.Reachable, m.Client = p.link != nil, p.client

@@ -110,9 +110,6 @@ func (s *settings) configs() (cluster.Config, resp.Config, error) {
 	c.MaxEntryBytes, c.MaxPendingBytes = int(s.MaxEntryBytes), int64(s.MaxPendingBytes)
 	c.UnsafeLocalReads = s.UnsafeLocalReads
 	c.Client = s.Listen
-	if advertised, _, err := net.SplitHostPort(s.Advertise); err == nil && (host == "" || net.ParseIP(host).IsUnspecified()) {
-		c.Client = net.JoinHostPort(advertised, strconv.Itoa(port))
-	}
 	if err := c.Validate(); err != nil {
 		return c, resp.Config{}, err
 	}
