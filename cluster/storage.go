@@ -21,6 +21,11 @@ const (
 	// begun, so a large one would show as a stall.
 	walSegmentBytes = 16 << 20
 
+	// cachedEntries is how many of the last entries are kept in memory. An entry is
+	// wanted again at once: to be sent to each follower, to be applied, and for its
+	// term when the next one is sent. Few, since an entry may be large.
+	cachedEntries = 4
+
 	// maxRequestBytes bounds a group of requests: raft-wal holds entries of up to
 	// 64 MiB, and a group must leave room beside it.
 	maxRequestBytes = 48 << 20
@@ -69,6 +74,9 @@ func openStorage(c *Config, clusterID string, fresh bool) (s *storage, err error
 		return s, err
 	}
 
+	if s.log, err = raft.NewLogCache(cachedEntries, s.log); err != nil {
+		return s, err
+	}
 	if s.snapshots, err = raft.NewFileSnapshotStoreWithLogger(dir, c.SnapshotRetain, raftLogger(c.Logger)); err != nil {
 		return s, err
 	}
