@@ -26,6 +26,7 @@ type outbox struct {
 	next        uint64   // number of the next request
 	groups      []*group // unanswered, by number; answered ones are cut off the front
 	waiting     []*group // those of groups to be sent, in the order they came
+	enough      int      // wake is called when so many wait
 	frame       uint64   // number of the last frame taken
 	closed      bool
 }
@@ -45,7 +46,7 @@ type group struct {
 }
 
 func newOutbox(timeout time.Duration, maxBytes int64, wake func()) *outbox {
-	return &outbox{timeout: timeout, room: semaphore.NewWeighted(maxBytes), max: maxBytes, wake: wake, next: 1}
+	return &outbox{timeout: timeout, room: semaphore.NewWeighted(maxBytes), max: maxBytes, wake: wake, next: 1, enough: 1}
 }
 
 // write returns a reply to each request, or an error that says what became of all of
@@ -82,8 +83,11 @@ func (o *outbox) write(ctx context.Context, requests []fsm.Request) ([]fsm.Reply
 	if !g.ended {
 		o.waiting = append(o.waiting, g)
 	}
+	enough := len(o.waiting) >= o.enough
 	o.mu.Unlock()
-	o.wake()
+	if enough {
+		o.wake()
+	}
 
 	select {
 	case err := <-g.done:
@@ -138,10 +142,20 @@ func (o *outbox) registered() bool {
 	return o.incarnation != 0
 }
 
+// gather returns how many groups wait. While they are fewer than enough, none that
+// comes calls wake; take ends that.
+func (o *outbox) gather(enough int) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.enough = max(1, enough)
+	return len(o.waiting)
+}
+
 // take puts what waits, up to max bytes but at least one group, into a frame.
 func (o *outbox) take(max int) (f frame) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.enough = 1
 	if o.incarnation == 0 || len(o.waiting) == 0 {
 		return frame{}
 	}

@@ -28,6 +28,8 @@ type proposer struct {
 	forwarded []forwarded
 	control   []control
 	reap      bool // an entry is wanted for its stamp alone
+
+	gathering gathering // used by run alone
 }
 
 // forwarded is a frame of another node.
@@ -125,6 +127,7 @@ func (p *proposer) step() bool {
 		return false // nothing of clients before the cluster is complete
 	}
 
+	p.gathering.wait(p.waiting, p.wake)
 	own := p.n.outbox.take(p.n.config.MaxEntryBytes)
 	sections := make([]fsm.Section, 0, 4)
 	if own.id != 0 {
@@ -148,8 +151,10 @@ func (p *proposer) step() bool {
 		count += s.Count
 	}
 	entry := fsm.AppendEntry(make([]byte, 0, size), p.n.now(), rand.Uint64(), sections)
+	start := time.Now()
 	results, err := p.commit(entry, count)
 	if err != nil {
+		p.gathering = gathering{}
 		if own.id != 0 {
 			p.n.outbox.resend(own.id)
 		}
@@ -158,6 +163,7 @@ func (p *proposer) step() bool {
 		}
 		return true
 	}
+	p.gathering.answered(len(own.numbers)+len(frames), start)
 	results = results[own.Count:] // the outbox took its own when they were applied
 	for _, f := range frames {
 		replies := make([]fsm.Reply, f.section.Count)
@@ -168,6 +174,14 @@ func (p *proposer) step() bool {
 		f.answer(replies, nil)
 	}
 	return true
+}
+
+// waiting is how many groups and frames wait.
+func (p *proposer) waiting(enough int) int {
+	p.mu.Lock()
+	frames := len(p.forwarded)
+	p.mu.Unlock()
+	return frames + p.n.outbox.gather(enough-frames)
 }
 
 func (p *proposer) takeControl() (c control, ok bool) {

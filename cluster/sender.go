@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -13,6 +14,9 @@ type sender struct {
 	wake  chan struct{}
 	epoch atomic.Uint64 // raised when the leader changes: no frame is on its way to the new one
 	busy  atomic.Uint64 // the epoch whose frame is on its way
+
+	mu        sync.Mutex
+	gathering gathering
 }
 
 func newSender(n *Node) *sender {
@@ -30,7 +34,12 @@ func (s *sender) kick() {
 
 // leaderChanged forgets the frame on its way to the old leader. Should its answer come
 // after all it still counts.
-func (s *sender) leaderChanged() { s.epoch.Add(1) }
+func (s *sender) leaderChanged() {
+	s.epoch.Add(1)
+	s.mu.Lock()
+	s.gathering = gathering{}
+	s.mu.Unlock()
+}
 
 func (s *sender) run() {
 	for {
@@ -53,11 +62,21 @@ func (s *sender) send() {
 	if l == nil {
 		return // linkUp kicks
 	}
+	s.mu.Lock()
+	last := s.gathering
+	s.mu.Unlock()
+	last.wait(s.n.outbox.gather, s.wake)
+	if s.epoch.Load() != epoch {
+		s.n.outbox.gather(1)
+		s.kick()
+		return
+	}
 	f := s.n.outbox.take(s.n.config.MaxEntryBytes)
 	if f.id == 0 {
 		return
 	}
 	s.busy.Store(epoch)
+	start := time.Now()
 	var e encoder
 	e.buf = make([]byte, 0, len(f.Requests)+64)
 	e.section(f.Section)
@@ -68,6 +87,9 @@ func (s *sender) send() {
 			replies := d.replies()
 			if err = d.err; err == nil {
 				s.n.outbox.answered(f.numbers, replies)
+				s.mu.Lock()
+				s.gathering.answered(len(f.numbers), start)
+				s.mu.Unlock()
 				s.busy.CompareAndSwap(epoch, 0)
 				s.kick()
 				return
