@@ -575,6 +575,7 @@ func (n *Node) Close() error {
 		n.peers.close()
 		n.bus.close()
 		if n.transport != nil {
+			n.transport.CloseStreams() // the others take an open one for a sign of life
 			n.transport.Close()
 		}
 		if n.storage != nil {
