@@ -133,6 +133,9 @@ var (
 // evalCommand makes the handler of EVAL and its like.
 func evalCommand(byHash, readOnly bool) Handler {
 	return func(tx *Tx, args [][]byte) (Reply, error) {
+		if byHash && len(args[1]) != 2*sha1.Size {
+			return nil, errNoScript // before anything else, as in Redis
+		}
 		numKeys, err := intArg(args[2])
 		switch {
 		case err != nil:

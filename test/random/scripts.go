@@ -5,8 +5,8 @@ import (
 	"encoding/hex"
 )
 
-// scripts do what scripts of applications do, and what could tell one node from another.
-var scripts = []string{
+// Scripts do what scripts of applications do, and what could tell one node from another.
+var Scripts = []string{
 	"return 1",
 	"return {KEYS[1] or 'none', ARGV[1] or 'none', #KEYS, #ARGV}",
 	"if #KEYS == 0 then return 0 end return redis.call('incr', KEYS[1])",
@@ -21,12 +21,12 @@ var scripts = []string{
 	"return no.such.thing",
 }
 
-func script(s *Source) string { return s.pick(scripts...) }
+func script(s *Source) string { return s.pick(Scripts...) }
 
 func scriptHash(s *Source) string {
 	if s.IntN(20) == 0 {
 		return "ffffffffffffffffffffffffffffffffffffffff"
 	}
-	sum := sha1.Sum([]byte(s.pick(scripts...)))
+	sum := sha1.Sum([]byte(s.pick(Scripts...)))
 	return hex.EncodeToString(sum[:])
 }

@@ -24,6 +24,7 @@ type Source struct {
 	rows    []row
 	command string // in lower case, the one that is being made
 	group   string
+	lex     bool // of sorted sets whose scores are equal: in others, Redis says, ranges by member are "unspecified"
 }
 
 type row struct {
@@ -59,6 +60,9 @@ func New(seed uint64, without ...string) *Source {
 	return s
 }
 
+// inLex are commands that are for ranges by member, too.
+var inLex = []string{"zadd", "zrem", "zcard", "zrange", "zrangestore"}
+
 // Command makes a command.
 func (s *Source) Command() (args []string) {
 	r := s.rows[s.IntN(len(s.rows))]
@@ -66,11 +70,12 @@ func (s *Source) Command() (args []string) {
 		r = s.rows[s.IntN(len(s.rows))]
 	}
 	s.command, s.group = r.FullName(), r.Group
+	s.lex = strings.Contains(s.command, "lex") || slices.Contains(inLex, s.command) && s.IntN(4) == 0
 	args = strings.Split(s.command, "|")
 	name := len(args)
 	args = s.sequence(args, r.syntax)
 	s.amend(args)
-	if s.IntN(25) == 0 {
+	if s.IntN(25) == 0 && !(s.lex && r.Flags&fsm.Write != 0) {
 		args = s.mistake(args, name)
 	}
 	return args
@@ -121,10 +126,13 @@ func (s *Source) amend(args []string) {
 			}
 			args[i] = strconv.Itoa(n)
 		case "BYSCORE", "BYLEX":
+			if !s.lex {
+				args[i] = "BYSCORE"
+			}
 			at := slices.Index([]string{"zrange", "zrangestore"}, s.command) + 2
 			if at >= 2 && s.IntN(10) > 0 {
 				end := generators["min"]
-				if arg == "BYLEX" {
+				if args[i] == "BYLEX" {
 					end = lexEnd
 				}
 				args[at], args[at+1] = end(s), end(s)

@@ -10,6 +10,9 @@ import (
 var prefixes = map[string]string{"string": "s", "bitmap": "s", "list": "l", "set": "e", "hash": "h", "sorted-set": "z", "sorted_set": "z"}
 
 func key(s *Source) string {
+	if s.lex {
+		return "y" + strconv.Itoa(s.IntN(3))
+	}
 	prefix := prefixes[s.group]
 	if prefix == "" || s.IntN(12) == 0 {
 		prefix = s.pick("s", "l", "e", "h", "z")
@@ -80,6 +83,13 @@ func float(s *Source) string {
 		return fmt.Sprintf("%d.%d", s.IntN(10)-5, s.IntN(1000))
 	}
 	return strconv.Itoa(s.IntN(12) - 4)
+}
+
+func score(s *Source) string {
+	if s.lex {
+		return "0"
+	}
+	return float(s)
 }
 
 // increment is a floating-point number for those who take it.
@@ -184,7 +194,7 @@ var generators = map[string]func(s *Source) string{
 	"key": key, "key1": key, "key2": key, "newkey": key, "source": key, "destination": key, "destkey": key, "dst": key, "src": key,
 	"script": script, "sha1": scriptHash, "arg": value,
 	"value": value, "element": member, "member": member, "field": member, "pivot": member,
-	"increment": increment, "decrement": number(-9, 9), "score": float, "weight": float,
+	"increment": increment, "decrement": number(-9, 9), "score": score, "weight": float,
 	"start": number(-8, 8), "stop": number(-8, 8), "end": number(-8, 8), "index": number(-8, 8), "offset": offset,
 	"count": number(-2, 6), "rank": rank, "num-matches": number(0, 3), "len": number(0, 10), "limit": number(0, 4),
 	"min": rangeEnd, "max": rangeEnd, "min-match-len": number(0, 4),
