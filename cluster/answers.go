@@ -130,6 +130,7 @@ func (n *Node) answerTerm(answer func([]byte, error)) {
 // logState is how far a node's log and machine have come.
 type logState struct {
 	term, lastTerm, lastIndex, applied uint64
+	stands                             bool // for election in this term, or it has won it
 }
 
 func (s logState) encode() []byte {
@@ -138,12 +139,13 @@ func (s logState) encode() []byte {
 	e.uint(s.lastTerm)
 	e.uint(s.lastIndex)
 	e.uint(s.applied)
+	e.bool(s.stands)
 	return e.buf
 }
 
 func decodeLogState(b []byte) (logState, error) {
 	d := decoder{buf: b}
-	s := logState{term: d.uint(), lastTerm: d.uint(), lastIndex: d.uint(), applied: d.uint()}
+	s := logState{term: d.uint(), lastTerm: d.uint(), lastIndex: d.uint(), applied: d.uint(), stands: d.bool()}
 	return s, d.err
 }
 
@@ -159,6 +161,7 @@ func (n *Node) logState() (logState, error) {
 		return logState{}, errNotLeader
 	}
 	s := logState{term: r.CurrentTerm(), lastIndex: r.LastIndex(), applied: n.machine.Index()}
+	s.stands = r.State() == raft.Candidate || r.State() == raft.Leader
 	var l raft.Log
 	if err := n.storage.log.GetLog(s.lastIndex, &l); err == nil {
 		s.lastTerm = l.Term

@@ -120,8 +120,10 @@ func (n *Node) bestLog(dead string, boot, term uint64) (*link, error) {
 		select {
 		case a := <-answers:
 			id := a.link.peer.NodeID
-			if a.state.term > term {
-				return nil, fmt.Errorf("%s is in term %d", id, a.state.term)
+			// Raft's word for who leads is no proof: a heartbeat that crosses a vote
+			// can leave the old leader's name in the new term.
+			if a.state.term > term || a.state.stands {
+				return nil, fmt.Errorf("%s stands or leads in term %d", id, a.state.term)
 			}
 			if bestState.before(a.state) || !a.state.before(bestState) && id < bestID {
 				best, bestState, bestID = a.link, a.state, id

@@ -158,3 +158,14 @@ func TestElectionUnderWay(t *testing.T) {
 		t.Errorf("the election took %d terms", got-term)
 	}
 }
+
+// Whoever finds that another leads, or stands, has nothing to compare.
+func TestBestLogBesideLeader(t *testing.T) {
+	c, network := newNetworkedCluster(t)
+	c.lead(1)
+	boot := c.nodes[2].boot
+	c.crash(2, network)
+	if best, err := c.nodes[0].bestLog("n3", boot, c.nodes[0].raft().CurrentTerm()); err == nil {
+		t.Errorf("n1 would stand (%v) while n2 leads", best)
+	}
+}

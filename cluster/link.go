@@ -23,7 +23,7 @@ const (
 	askRead                       // calls -> replies
 	askReadIndex                  // -> index, now
 	askTerm                       // -> term
-	askLogState                   // -> term, last term, last index, applied
+	askLogState                   // -> term, last term, last index, applied, stands
 	askFinalLog                   // boot of a dead process -> the same, once nothing more comes of it
 	askRegistered                 // node id -> incarnation, nonce
 	askRegister                   // node id, nonce, prev -> incarnation
