@@ -25,6 +25,12 @@ type Recorder struct {
 	Turn time.Duration
 	// Rest is a client's mean pause between two commands.
 	Rest time.Duration
+	// Nap is how long one pause in fifty may be, if that is not 0. A client that waits for
+	// its answer asks a paused leader just once, at the beginning; who wakes up later and
+	// reads is the one that can find it stale.
+	Nap time.Duration
+	// Seed is of the dice that choose commands, keys and pauses.
+	Seed uint64
 
 	mu         sync.Mutex
 	operations []porcupine.Operation
@@ -38,29 +44,35 @@ type Recorder struct {
 func (r *Recorder) Run(stop <-chan struct{}) ([]porcupine.Operation, error) {
 	start := time.Now()
 	var done sync.WaitGroup
-	for _, addr := range r.Addrs {
+	for i, addr := range r.Addrs {
 		done.Go(func() {
 			var conn *harness.Conn
+			dice := rand.New(rand.NewPCG(r.Seed, uint64(i)))
 			client := r.number()
 			for {
+				rest, napping := r.rest(dice)
 				select {
 				case <-stop:
 					if conn != nil {
 						conn.Close()
 					}
 					return
-				case <-time.After(time.Duration(rand.Int64N(int64(2 * r.Rest)))):
+				case <-time.After(rest):
 				}
 				if conn == nil {
 					var err error
 					if conn, err = harness.Dial(addr); err != nil {
 						continue
 					}
-					conn.SetDeadline(time.Now().Add(time.Minute))
 				}
+				conn.SetDeadline(time.Now().Add(time.Minute))
 				turn := time.Since(start) / r.Turn
-				key := fmt.Sprintf("history:%d:%d", rand.IntN(r.Keys), turn)
-				answered, broken := r.one(conn, client, r.choose(key))
+				key := fmt.Sprintf("history:%d:%d", dice.IntN(r.Keys), turn)
+				op := r.choose(dice, key)
+				if napping {
+					op = Op{Name: "GET", Key: key}
+				}
+				answered, broken := r.one(conn, client, op)
 				if !answered {
 					client = r.number() // a client that waits for ever asks nothing else
 				}
@@ -75,6 +87,13 @@ func (r *Recorder) Run(stop <-chan struct{}) ([]porcupine.Operation, error) {
 	return r.operations, r.err
 }
 
+func (r *Recorder) rest(dice *rand.Rand) (rest time.Duration, napping bool) {
+	if r.Nap != 0 && dice.IntN(50) == 0 {
+		return time.Duration(dice.Int64N(int64(r.Nap))), true
+	}
+	return time.Duration(dice.Int64N(int64(2 * r.Rest))), false
+}
+
 func (r *Recorder) number() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -82,13 +101,13 @@ func (r *Recorder) number() int {
 	return r.clients
 }
 
-func (r *Recorder) choose(key string) Op {
+func (r *Recorder) choose(dice *rand.Rand, key string) Op {
 	r.mu.Lock()
 	r.values += 1000 // leaves room for increments, so that every value tells where it is from
 	op := Op{Key: key, Value: r.values}
 	r.mu.Unlock()
-	ttl := 20_000 + rand.Int64N(600)*1000
-	switch n := rand.IntN(100); {
+	ttl := 20_000 + dice.Int64N(600)*1000
+	switch n := dice.IntN(100); {
 	case n < 40:
 		op.Name = "GET"
 	case n < 55:

@@ -15,7 +15,7 @@ func TestRedisIsLinearizable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Kill()
-	recorder := Recorder{Addrs: []string{server.Addr, server.Addr, server.Addr, server.Addr, server.Addr, server.Addr}, Keys: 3, Turn: 500 * time.Millisecond, Rest: time.Millisecond}
+	recorder := Recorder{Addrs: []string{server.Addr, server.Addr, server.Addr, server.Addr, server.Addr, server.Addr}, Keys: 3, Turn: 500 * time.Millisecond, Rest: time.Millisecond, Seed: uint64(time.Now().UnixNano())}
 	stop := make(chan struct{})
 	time.AfterFunc(3*time.Second, func() { close(stop) })
 	operations, err := recorder.Run(stop)
