@@ -43,8 +43,8 @@ func unspecified(host string) bool {
 	return host == "" || ip != nil && ip.IsUnspecified()
 }
 
-// addresses returns the entry of --join that is this node, and the address by which it
-// reaches the others; "" while unknown.
+// addresses returns the entry of --join that is this node, and the address that it has
+// in its connections with others; "" while unknown.
 func (f *formation) addresses() (self, outbound string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -70,12 +70,13 @@ func (f *formation) findSelf(ctx context.Context) {
 	}
 }
 
-// leads takes note of the address by which this node reaches another.
+// leads takes note of the address that this node has in a connection with another. The
+// first is kept, unless it is one that means something on this machine alone.
 func (f *formation) leads(conn net.Conn) {
 	host, _, err := net.SplitHostPort(conn.LocalAddr().String())
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err == nil && f.outbound == "" {
+	if err == nil && (f.outbound == "" || net.ParseIP(f.outbound).IsLoopback() && !net.ParseIP(host).IsLoopback()) {
 		f.outbound = host
 	}
 }

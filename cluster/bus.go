@@ -109,6 +109,9 @@ func (b *bus) accept(conn net.Conn) error {
 	case kind == raftConn && refused == nil:
 		return b.acceptRaft(conn, theirs)
 	case kind == linkConn:
+		if theirs.Boot != b.n.boot {
+			b.n.formation.leads(conn)
+		}
 		mine := b.n.hello(theirs.NodeID)
 		if refused != nil {
 			mine.Refusal = refused.Error()

@@ -27,7 +27,7 @@ type formation struct {
 	until    time.Time // when the promise ends
 	state    string    // what Ready reports
 	self     string    // the entry of --join that is this node, "" while unknown
-	outbound string    // the address by which it reaches the others, "" while unknown
+	outbound string    // the address of this node in its connections with others, "" while unknown
 }
 
 const (

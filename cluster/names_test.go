@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -103,6 +104,34 @@ func TestNameFoundLater(t *testing.T) {
 		for i, n := range c.nodes {
 			if got := n.advertised(); got != nameOf(c.config(i).ID) {
 				return fmt.Errorf("n%d advertises %s", i+1, got)
+			}
+		}
+		return nil
+	})
+}
+
+// A node that has been told of no other, and listens on every address, says where it is
+// to the first that joins it.
+func TestJoinLoneNode(t *testing.T) {
+	c := newCluster(t, 1, func(config *Config) {
+		_, port, _ := net.SplitHostPort(config.Bus)
+		config.Bus = ":" + port
+	})
+	_, port, _ := net.SplitHostPort(c.bus[0])
+	where := "127.0.0.2:" + port // loopback addresses are all this machine's
+	config := c.config(0)
+	config.ID, config.Dir, config.Bus = "n2", t.TempDir(), "127.0.0.1:0"
+	config.Join, config.BootstrapExpect = []string{where}, 1
+	n, err := Open(context.Background(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	c.eventually(n.Ready)
+	c.eventually(func() error {
+		for _, m := range n.Status().Members {
+			if m.ID == "n1" && m.Bus != where {
+				return fmt.Errorf("n1 says that it is at %s", m.Bus)
 			}
 		}
 		return nil
