@@ -23,14 +23,14 @@ import (
 // testCluster is a cluster of nodes in one process, each with its own directory, on
 // TCP ports of the loopback interface.
 type testCluster struct {
-	t     *testing.T
+	t     testing.TB
 	dir   string
 	bus   []string
 	nodes []*Node // nil while a node is down
 	alter func(*Config)
 }
 
-func newCluster(t *testing.T, size int, alter func(*Config)) *testCluster {
+func newCluster(t testing.TB, size int, alter func(*Config)) *testCluster {
 	t.Helper()
 	c := &testCluster{t: t, dir: t.TempDir(), nodes: make([]*Node, size), alter: alter}
 	for range size {
