@@ -196,11 +196,29 @@ func setCommand(tx *Tx, args [][]byte) (Reply, error) {
 
 // putString sets a key to a string; timed says that the command named the deadline.
 func (tx *Tx) putString(key, s []byte, deadline Millis, timed bool) {
-	tx.put(key, newStr(s), deadline)
+	if !tx.overwrite(key, s, deadline) {
+		tx.put(key, newStr(s), deadline)
+	}
 	tx.changed(stringEvent, "set", key)
 	if timed {
 		tx.changed(genericEvent, "expire", key)
 	}
+}
+
+// overwrite is put where the key holds a string in whose memory the new one fits well:
+// a session is mostly written over with one of about its size.
+func (tx *Tx) overwrite(key, b []byte, deadline Millis) bool {
+	o := tx.lookup(key)
+	if o == nil || o.epoch != tx.m.epoch || deadline != 0 && deadline <= tx.now {
+		return false
+	}
+	s, ok := o.value.(*str)
+	if !ok || s.shared || len(b) > cap(s.b) || len(b) < cap(s.b)/2 {
+		return false
+	}
+	s.b = append(s.b[:0], b...)
+	tx.m.dbs[tx.db].setDeadline(hashOf(key), o, deadline, tx.m.epoch)
+	return true
 }
 
 func setexCommand(tx *Tx, args [][]byte) (Reply, error)  { return setExpiring(tx, args, 1000) }
