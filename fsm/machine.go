@@ -44,6 +44,12 @@ type Machine struct {
 	expired uint64
 	results []Result
 	scratch scratch
+
+	// index and clock once more, for whoever only asks how far the machine has come.
+	applied struct {
+		index atomic.Uint64
+		clock atomic.Int64
+	}
 }
 
 // New returns an empty machine.
@@ -75,6 +81,7 @@ var errReplaced = NewError("UNCERTAIN", "the node that took the command was rest
 func (m *Machine) Apply(index uint64, data []byte) []Result {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	defer m.publish()
 	if index <= m.index {
 		panic(fmt.Sprintf("fsm: entry %d after entry %d", index, m.index))
 	}
@@ -241,10 +248,17 @@ func (m *Machine) Read(now Millis, seed uint64, calls []Call) (replies []Reply, 
 }
 
 // Index is the index of the last entry applied.
-func (m *Machine) Index() uint64 { m.mu.RLock(); defer m.mu.RUnlock(); return m.index }
+func (m *Machine) Index() uint64 { return m.applied.index.Load() }
 
 // Clock is the stamp of the last entry applied. It never goes back.
-func (m *Machine) Clock() Millis { m.mu.RLock(); defer m.mu.RUnlock(); return m.clock }
+func (m *Machine) Clock() Millis { return Millis(m.applied.clock.Load()) }
+
+// publish tells how far the machine has come. Who sees it and then takes the lock finds
+// the entry applied.
+func (m *Machine) publish() {
+	m.applied.clock.Store(int64(m.clock))
+	m.applied.index.Store(m.index)
+}
 
 // Formed returns the id given by AppendFormed, "" before.
 func (m *Machine) Formed() string { m.mu.RLock(); defer m.mu.RUnlock(); return m.formed }
@@ -320,4 +334,5 @@ func (m *Machine) become(s *state) {
 	m.scripts = s.scripts
 	m.notify = m.settings.events()
 	m.epoch++
+	m.publish()
 }
