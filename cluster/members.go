@@ -88,7 +88,7 @@ func (n *Node) tendMembers() {
 			}
 			n.tendMember(r, server)
 		}
-		if n.machine.Formed() == "" && voters >= n.config.BootstrapExpect {
+		if !n.formed() && voters >= n.config.BootstrapExpect {
 			n.declareFormed()
 		}
 	}

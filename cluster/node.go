@@ -53,6 +53,7 @@ type Node struct {
 	roundNumber  atomic.Uint64
 	campaigned   atomic.Uint64 // the last term in which this node stood by certainty
 	listener     atomic.Pointer[Listener]
+	wasFormed    atomic.Bool // see formed
 	metMember    atomic.Bool // another node of the cluster has been met since the start
 	started      time.Time
 
@@ -124,6 +125,19 @@ func (n *Node) clusterID() string {
 		return *id
 	}
 	return ""
+}
+
+// formed reports whether the cluster was complete once. From then on it accepts requests
+// of clients, whatever becomes of its members.
+func (n *Node) formed() bool {
+	if n.wasFormed.Load() {
+		return true
+	}
+	if n.machine.Formed() == "" {
+		return false
+	}
+	n.wasFormed.Store(true)
+	return true
 }
 
 // raft is nil until the node is a member.
@@ -288,6 +302,7 @@ func (n *Node) watchLeader(r *raft.Raft, observations <-chan raft.Observation) {
 		}
 		n.log.Info("leader", "leader", string(leader), "term", r.CurrentTerm())
 		n.sender.leaderChanged()
+		n.asks.abort(time.Now(), errNotLeader)
 		n.outbox.resend(0)
 		n.proposer.kick()
 		n.sender.kick()
@@ -311,7 +326,7 @@ func (n *Node) afterBarrier(r *raft.Raft, term uint64, then func(error)) {
 	}()
 }
 
-// expireRequests gives up requests that have waited too long.
+// expireRequests gives up requests and questions that have waited too long.
 func (n *Node) expireRequests() {
 	ticker := time.NewTicker(max(n.config.CommitTimeout/100, 10*time.Millisecond))
 	defer ticker.Stop()
@@ -319,6 +334,8 @@ func (n *Node) expireRequests() {
 		select {
 		case now := <-ticker.C:
 			n.outbox.expire(now)
+			n.rounds.abort(now.Add(-n.config.CommitTimeout), ErrNoLeader)
+			n.asks.abort(now.Add(-askTimeout), ErrNoLeader)
 		case <-n.closing:
 			return
 		}
@@ -356,7 +373,7 @@ func (n *Node) setupRefused(err error) {
 // reference to the group.
 func (n *Node) Write(ctx context.Context, group []fsm.Request) ([]fsm.Reply, error) {
 	replies, err := n.outbox.write(ctx, group)
-	if err == ErrNoLeader && n.machine.Formed() == "" {
+	if err == ErrNoLeader && !n.formed() {
 		err = ErrNotFormed
 	}
 	return replies, err
@@ -460,7 +477,7 @@ func (n *Node) Ready() error {
 	if r == nil {
 		return errors.New(n.formation.String())
 	}
-	if n.machine.Formed() == "" {
+	if !n.formed() {
 		return errors.New("the cluster is still forming")
 	}
 	if !n.isVoter(r) {

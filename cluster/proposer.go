@@ -123,7 +123,7 @@ func (p *proposer) step() bool {
 		c.done(err)
 		return true
 	}
-	if p.n.machine.Formed() == "" {
+	if !p.n.formed() {
 		return false // nothing of clients before the cluster is complete
 	}
 

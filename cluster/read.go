@@ -24,14 +24,13 @@ type readPoint struct {
 // the leader still leads (Ongaro, "Consensus: Bridging Theory and Practice", section
 // 6.4). It returns one reply per command; the replies are the caller's.
 func (n *Node) Read(ctx context.Context, calls []fsm.Call) ([]fsm.Reply, error) {
-	ctx, cancel := context.WithTimeout(ctx, n.config.CommitTimeout)
-	defer cancel()
+	start := time.Now()
 	for {
 		leader, changed := n.route.get()
 		var replies []fsm.Reply
 		err := error(ErrNoLeader)
 		switch {
-		case n.machine.Formed() == "":
+		case !n.formed():
 			err = ErrNotFormed
 		case leader == n.identity.NodeID:
 			replies, err = n.readLeading(ctx, calls)
@@ -42,7 +41,7 @@ func (n *Node) Read(ctx context.Context, calls []fsm.Call) ([]fsm.Reply, error) 
 			return replies, nil
 		}
 		// Reads have no effect, so that trying again is always right.
-		if n.route.pause(ctx, changed, 5*time.Millisecond) != nil || n.isClosing() {
+		if time.Since(start) > n.config.CommitTimeout || n.route.pause(ctx, changed, 5*time.Millisecond) != nil || n.isClosing() {
 			if errors.Is(err, ErrNotFormed) {
 				return nil, ErrNotFormed
 			}
@@ -63,7 +62,7 @@ func (n *Node) readLeading(ctx context.Context, calls []fsm.Call) ([]fsm.Reply, 
 		if err != nil {
 			return nil, err
 		}
-		if err := n.progress.wait(ctx, n.machine, point.index, 0); err != nil {
+		if err := n.waitApplied(ctx, point.index, 0); err != nil {
 			return nil, err
 		}
 		replies, due := n.machine.Read(point.now, rand.Uint64(), calls)
@@ -72,10 +71,20 @@ func (n *Node) readLeading(ctx context.Context, calls []fsm.Call) ([]fsm.Reply, 
 		}
 		// A key's time is up, but the log does not say so yet.
 		n.proposer.wantReap()
-		if err := n.progress.wait(ctx, n.machine, 0, due); err != nil {
+		if err := n.waitApplied(ctx, 0, due); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// waitApplied is progress.wait for at most the commit timeout.
+func (n *Node) waitApplied(ctx context.Context, index uint64, clock fsm.Millis) error {
+	if n.machine.Index() >= index && n.machine.Clock() >= clock {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, n.config.CommitTimeout)
+	defer cancel()
+	return n.progress.wait(ctx, n.machine, index, clock)
 }
 
 func (n *Node) readFollowing(ctx context.Context, leader string, changed <-chan struct{}, calls []fsm.Call) ([]fsm.Reply, error) {
@@ -90,6 +99,8 @@ func (n *Node) readFollowing(ctx context.Context, leader string, changed <-chan 
 		}
 	}
 	// A quiet cluster learns late what has been committed: the leader knows.
+	ctx, cancel := context.WithTimeout(ctx, n.config.CommitTimeout)
+	defer cancel()
 	l := n.peers.link(leader)
 	if l == nil {
 		return nil, errLinkDown
@@ -133,66 +144,6 @@ func (n *Node) readIndex(r *raft.Raft) uint64 {
 	return applied
 }
 
-// batcher shares one question among all the reads that arrived before it was sent.
-// Invariant: at most one question is on its way, and whoever waits when it is answered
-// came after it was sent.
-type batcher struct {
-	// start asks, and calls done once with the answer, from any goroutine.
-	start func(done func(readPoint, error))
-
-	mu      sync.Mutex
-	waiting []chan result
-	busy    bool
-}
-
-type result struct {
-	point readPoint
-	err   error
-}
-
-var resultChannels = sync.Pool{New: func() any { return make(chan result, 1) }}
-
-func (b *batcher) confirm(ctx context.Context) (readPoint, error) {
-	ch := resultChannels.Get().(chan result)
-	b.mu.Lock()
-	b.waiting = append(b.waiting, ch)
-	start := !b.busy
-	b.busy = true
-	b.mu.Unlock()
-	if start {
-		b.next()
-	}
-	select {
-	case r := <-ch:
-		resultChannels.Put(ch)
-		return r.point, r.err
-	case <-ctx.Done():
-		return readPoint{}, ctx.Err() // ch is not reused: its answer may still come
-	}
-}
-
-// next sends a question for everybody who waits.
-func (b *batcher) next() {
-	b.mu.Lock()
-	batch := b.waiting
-	b.waiting = nil
-	if len(batch) == 0 {
-		b.busy = false
-		b.mu.Unlock()
-		return
-	}
-	b.mu.Unlock()
-	var once sync.Once
-	b.start(func(point readPoint, err error) {
-		once.Do(func() {
-			for _, ch := range batch {
-				ch <- result{point, err}
-			}
-			b.next()
-		})
-	})
-}
-
 const (
 	// secondPeerAfter is how long a round waits for the nodes it asked first before
 	// it asks the others too.
@@ -200,6 +151,9 @@ const (
 
 	// roundTimeout ends a round without a quorum; the reads ask again.
 	roundTimeout = 200 * time.Millisecond
+
+	// askTimeout is how long a follower waits for the leader's answer.
+	askTimeout = time.Second
 )
 
 // startRound begins a quorum round: has anybody voted for a later term? It fits
@@ -359,33 +313,21 @@ func (n *Node) otherVoters(r *raft.Raft) (others []string, need int, err error) 
 	return others, voters / 2, nil
 }
 
-// startAsk asks the leader for a read point. It fits batcher.start.
+// startAsk asks the leader for a read point. It fits batcher.start. A leader that is
+// gone without a word does not hold up the next one: see watchLeader and expireRequests.
 func (n *Node) startAsk(done func(readPoint, error)) {
-	leader, changed := n.route.get()
+	leader, _ := n.route.get()
 	l := n.peers.link(leader)
 	if l == nil {
 		done(readPoint{}, errLinkDown)
 		return
 	}
-	go func() { // a leader that is gone without a word must not hold up the next one
-		timer := time.NewTimer(roundTimeout * 5)
-		defer timer.Stop()
-		answered := make(chan struct{})
-		l.ask(askReadIndex, nil, func(answer []byte, err error) {
-			d := decoder{buf: answer}
-			point := readPoint{index: d.uint(), now: fsm.Millis(d.uint())}
-			if err == nil {
-				err = d.err
-			}
-			done(point, err)
-			close(answered)
-		})
-		select {
-		case <-answered:
-		case <-changed:
-			done(readPoint{}, errNotLeader)
-		case <-timer.C:
-			done(readPoint{}, ErrNoLeader)
+	l.ask(askReadIndex, nil, func(answer []byte, err error) {
+		d := decoder{buf: answer}
+		point := readPoint{index: d.uint(), now: fsm.Millis(d.uint())}
+		if err == nil {
+			err = d.err
 		}
-	}()
+		done(point, err)
+	})
 }
