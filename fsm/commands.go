@@ -15,6 +15,8 @@ var commands = index(
 	listCommands,
 	setCommands,
 	zsetCommands,
+	hashCommands,
+	hashExpireCommands,
 	bitmapCommands,
 	aclCommands,
 	scriptCommands,

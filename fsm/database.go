@@ -4,32 +4,47 @@ package fsm
 type database struct {
 	keys      *keyspace
 	deadlines deadlines
-	journal   *journal // nil but while a script runs
+	fields    deadlines // of hashes with fields that have one
+	journal   *journal  // nil but while a script runs
 }
 
-func newDatabase() *database { return &database{keys: newKeyspace()} }
+func newDatabase() *database {
+	return &database{keys: newKeyspace(), fields: deadlines{ofFields: true}}
+}
 
 // put stores a new object, owned by the database, and returns the one in whose place it
 // is, or nil.
 func (d *database) put(hash uint64, o *object, epoch uint32) *object {
 	old := d.keys.put(hash, o, epoch)
 	d.journal.replaced(d, hash, old, o, epoch)
-	if old != nil && old.deadline != 0 {
-		d.deadlines.remove(old)
-	}
+	d.forget(old)
 	if o.deadline != 0 {
 		d.deadlines.add(hash, o)
 	}
+	if o.timesOfFields() != nil {
+		d.fields.add(hash, o)
+	}
 	return old
+}
+
+// forget takes an object that was there, or nil, out of the deadlines.
+func (d *database) forget(old *object) {
+	if old == nil {
+		return
+	}
+	if old.deadline != 0 {
+		d.deadlines.remove(old)
+	}
+	if old.timesOfFields() != nil {
+		d.fields.remove(old)
+	}
 }
 
 // delete removes a key and returns its object, or nil.
 func (d *database) delete(hash uint64, key []byte, epoch uint32) *object {
 	old := d.keys.delete(hash, key, epoch)
 	d.journal.replaced(d, hash, old, nil, epoch)
-	if old != nil && old.deadline != 0 {
-		d.deadlines.remove(old)
-	}
+	d.forget(old)
 	return old
 }
 
@@ -43,6 +58,9 @@ func (d *database) own(hash uint64, o *object, epoch uint32) *object {
 	d.journal.replaced(d, hash, o, mine, epoch)
 	if o.deadline != 0 {
 		d.deadlines.replace(o, mine)
+	}
+	if o.timesOfFields() != nil {
+		d.fields.replace(o, mine)
 	}
 	return mine
 }
@@ -64,10 +82,19 @@ func (d *database) setDeadline(hash uint64, o *object, deadline Millis, epoch ui
 	}
 }
 
-// next is the object that dies first.
-func (d *database) next() (timed, bool) {
-	if len(d.deadlines.heap) == 0 {
-		return timed{}, false
+// retime gives a hash whose fields have changed its place by their deadlines. The object
+// is one that own has returned.
+func (d *database) retime(hash uint64, o *object, h *hash) {
+	switch t := h.timed; {
+	case t == nil:
+	case !h.retime():
+		if t.heapPos >= 0 {
+			d.fields.remove(o)
+		}
+		h.timed = nil
+	case t.heapPos < 0:
+		d.fields.add(hash, o)
+	default:
+		d.fields.fix(o)
 	}
-	return d.deadlines.heap[0], true
 }

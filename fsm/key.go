@@ -196,6 +196,8 @@ type scanOptions struct {
 	pattern []byte // nil for all
 	count   int
 	kind    []byte // nil for all
+
+	noValues bool
 }
 
 // cursorArg reads a cursor as C's strtoul does: nothing is 0, and -1 the largest.
@@ -221,13 +223,18 @@ func cursorArg(arg []byte) (uint64, error) {
 func parseScan(args [][]byte) (o scanOptions, err error) { return parseScanWith(args, "TYPE") }
 
 // parseScanWith is parseScan for a command whose own option, beside MATCH and COUNT, is
-// TYPE or none.
+// TYPE, NOVALUES or none.
 func parseScanWith(args [][]byte, own string) (o scanOptions, err error) {
 	o.count = 10
 	if o.cursor, err = cursorArg(args[1]); err != nil {
 		return o, err
 	}
 	for i := 2; i < len(args); i += 2 {
+		if is(args[i], "NOVALUES") && own == "NOVALUES" {
+			o.noValues = true
+			i--
+			continue
+		}
 		if i+1 == len(args) {
 			return o, ErrSyntax
 		}

@@ -196,7 +196,7 @@ func TestDeadlines(t *testing.T) {
 			}
 		}
 		key1, any := first()
-		got, has := d.next()
+		got, has := d.deadlines.next()
 		if any != has || any && (got.object.key != key1 || got.object.deadline != model[key1]) {
 			t.Fatalf("step %d: next is %v, want %s at %d", step, got.object, key1, model[key1])
 		}
@@ -208,11 +208,11 @@ func TestDeadlines(t *testing.T) {
 		}
 	}
 	for last := (timed{object: &object{}}); ; {
-		next, ok := d.next()
+		next, ok := d.deadlines.next()
 		if !ok {
 			break
 		}
-		if next.before(last) {
+		if d.deadlines.before(next, last) {
 			t.Fatalf("%v after %v", next.object, last.object)
 		}
 		last = next

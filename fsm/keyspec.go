@@ -41,6 +41,8 @@ type KeyRange struct {
 var keyUses = map[string][]string{
 	"append": {"RW insert"}, "copy": {"RO access", "OW update"}, "decr": {"RW access update"},
 	"decrby": {"RW access update"}, "del": {"RM delete"}, "exists": {"RO"}, "expiretime": {"RO access"},
+	"hdel": {"RW delete"}, "hexists": {"RO"}, "hgetdel": {"RW access delete"}, "hgetex": {"RW access update"}, "hincrby": {"RW access update"}, "hincrbyfloat": {"RW access update"},
+	"hlen": {"RO"}, "hsetnx": {"RW insert"}, "hstrlen": {"RO"},
 	"getdel": {"RW access delete"}, "getex": {"RW access update"}, "getset": {"RW access update"},
 	"incr": {"RW access update"}, "incrby": {"RW access update"}, "incrbyfloat": {"RW access update"},
 	"move": {"RW access update"}, "mset": {"OW update"}, "msetnx": {"OW insert"}, "psetex": {"OW update"},

@@ -11,7 +11,7 @@ import (
 // Databases is how many databases SELECT may choose from.
 const Databases = 16
 
-// reapBudget is how many keys an entry reaps at most, so that a million keys with one
+// reapBudget is how many keys or fields an entry reaps at most, so that a million with one
 // deadline do not hold up everything else. Those that are left are gone all the same:
 // no command sees a key whose deadline is not after the clock.
 const reapBudget = 2048
@@ -41,9 +41,10 @@ type Machine struct {
 	notify  EventClass // what the setting of this name says
 	events  []Event
 	epoch   uint32 // raised by every snapshot
-	expired uint64
 	results []Result
 	scratch scratch
+
+	expired, expiredFields uint64
 
 	// index and clock once more, for whoever only asks how far the machine has come.
 	applied struct {
@@ -200,35 +201,73 @@ func (tx *Tx) run(call Call) Reply {
 	return ErrorReply(err)
 }
 
-// reap deletes keys whose deadline is not after the clock.
+// reap deletes keys, and fields of hashes, whose deadline is not after the clock.
 func (m *Machine) reap() {
-	for range reapBudget {
-		db, ok := m.nextDead()
-		if !ok {
+	for budget := reapBudget; budget > 0; {
+		db, due := m.nextDead()
+		if due == nil {
 			return
 		}
-		t, _ := m.dbs[db].next()
-		m.dbs[db].delete(t.hash, []byte(t.object.key), m.epoch)
-		m.hasExpired(db, t.object.key)
+		first, _ := due.next()
+		if due.ofFields {
+			budget -= m.reapFields(db, first, budget)
+			continue
+		}
+		m.dbs[db].delete(first.hash, []byte(first.object.key), m.epoch)
+		m.hasExpired(db, first.object)
+		budget--
 	}
 }
 
-// hasExpired tells of a key that was deleted because its deadline had passed.
-func (m *Machine) hasExpired(db int, key string) {
-	m.expired++
-	m.watches.touch(db, []byte(key))
-	m.emit(db, expiredEvent, "expired", key)
+// reapFields deletes fields of a hash, and with the last one the key, and counts them.
+func (m *Machine) reapFields(db int, t timed, most int) int {
+	d := m.dbs[db]
+	o := d.own(t.hash, t.object, m.epoch)
+	h := o.value.(*hash)
+	reaped := h.reap(m.clock, most)
+	m.expiredFields += uint64(reaped)
+	if h.len() == 0 {
+		d.delete(t.hash, []byte(o.key), m.epoch)
+		m.hasExpired(db, o)
+		return reaped
+	}
+	d.retime(t.hash, o, h)
+	m.fieldsExpired(db, o.key)
+	return reaped
 }
 
-// nextDead returns the database of the key to be reaped next.
-func (m *Machine) nextDead() (db int, ok bool) {
+// hasExpired tells of a key that was deleted because its deadline had passed, or that of
+// the last field of a hash.
+func (m *Machine) hasExpired(db int, o *object) {
+	if o.deadline != 0 && o.deadline <= m.clock {
+		m.expired++
+		m.watches.touch(db, []byte(o.key))
+		m.emit(db, expiredEvent, "expired", o.key)
+		return
+	}
+	m.expiredFields += uint64(o.value.(*hash).len())
+	m.fieldsExpired(db, o.key)
+	m.emit(db, genericEvent, "del", o.key)
+}
+
+// fieldsExpired tells of fields that are gone.
+func (m *Machine) fieldsExpired(db int, key string) {
+	m.watches.touch(db, []byte(key))
+	m.emit(db, hashEvent, "hexpired", key)
+}
+
+// nextDead returns the deadlines, of keys or of fields in a database, that begin with the
+// earliest of all that have passed; nil without one.
+func (m *Machine) nextDead() (db int, due *deadlines) {
 	earliest := m.clock + 1
 	for i, d := range m.dbs {
-		if t, has := d.next(); has && t.object.deadline < earliest {
-			db, ok, earliest = i, true, t.object.deadline
+		for _, heap := range []*deadlines{&d.deadlines, &d.fields} {
+			if t, ok := heap.next(); ok && heap.of(t.object) < earliest {
+				db, due, earliest = i, heap, heap.of(t.object)
+			}
 		}
 	}
-	return db, ok
+	return db, due
 }
 
 // Read runs read-only calls on the state as it is. now is the moment for which they
@@ -268,8 +307,10 @@ func (m *Machine) NextDeadline() (deadline Millis, ok bool) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	for _, d := range m.dbs {
-		if t, has := d.next(); has && (!ok || t.object.deadline < deadline) {
-			deadline, ok = t.object.deadline, true
+		for _, heap := range []*deadlines{&d.deadlines, &d.fields} {
+			if t, has := heap.next(); has && (!ok || heap.of(t.object) < deadline) {
+				deadline, ok = heap.of(t.object), true
+			}
 		}
 	}
 	return deadline, ok
@@ -311,6 +352,9 @@ func (m *Machine) Keys(db int) (keys, expires int) {
 // Expired counts the keys reaped since this process started.
 func (m *Machine) Expired() uint64 { m.mu.RLock(); defer m.mu.RUnlock(); return m.expired }
 
+// ExpiredFields counts the fields of hashes reaped since this process started.
+func (m *Machine) ExpiredFields() uint64 { m.mu.RLock(); defer m.mu.RUnlock(); return m.expiredFields }
+
 // Snapshot freezes the state for WriteTo and Digest, in time independent of the size
 // of the values. Entries may be applied meanwhile.
 func (m *Machine) Snapshot() *Snapshot {
@@ -319,6 +363,7 @@ func (m *Machine) Snapshot() *Snapshot {
 	s := &Snapshot{index: m.index, clock: m.clock, formed: m.formed, settings: slices.Clone(m.settings), once: m.once.clone(), watches: m.watches.encode(), users: m.users.Load(), scripts: m.scripts.encode()}
 	for i, d := range m.dbs {
 		s.dbs[i] = d.keys.frozen()
+		s.fieldTimes = s.fieldTimes || len(d.fields.heap) > 0
 	}
 	m.epoch++
 	return s

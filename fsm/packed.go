@@ -23,7 +23,10 @@ func (p packed) clone() packed { return packed{b: p.b[:len(p.b):len(p.b)], n: p.
 // at returns the element at an offset, which must not be the end, and the offset of
 // what follows. The element is only valid until the sequence changes.
 func (p *packed) at(offset int) (element []byte, next int) {
-	size, n := binary.Uvarint(p.b[offset:])
+	size, n := uint64(p.b[offset]), 1
+	if size >= 0x80 {
+		size, n = binary.Uvarint(p.b[offset:])
+	}
 	next = offset + n + int(size)
 	return p.b[offset+n : next : next], next
 }

@@ -17,7 +17,8 @@ import (
 // What only Holdfast needs travels in AUX fields, which others skip. The bytes are a
 // function of the state alone: databases in order, keys in the order of their hashes.
 const (
-	rdbVersion = 10 // of Redis 7.0
+	rdbVersion           = 10 // of Redis 7.0
+	rdbVersionFieldTimes = 12 // of Redis 7.4: the first whose hashes have deadlines of fields
 
 	rdbSlotInfo     = 0xf4
 	rdbFunction2    = 0xf5
@@ -50,13 +51,17 @@ var jones = crc64.MakeTable(0x95ac9329ac4bc9b5)
 
 func updateCRC(crc uint64, p []byte) uint64 { return ^crc64.Update(^crc, jones, p) }
 
-// WriteTo writes the snapshot as an RDB file that redis-server 7.0 loads.
-// Its bytes are a function of the state alone.
+// WriteTo writes the snapshot as an RDB file that redis-server 7.0 loads, or 7.4 if a field
+// of a hash has a deadline. Its bytes are a function of the state alone.
 func (s *Snapshot) WriteTo(w io.Writer) (int64, error) {
 	buffered := bufio.NewWriterSize(w, 256<<10)
 	out := &rdbWriter{w: buffered}
-	out.buf = fmt.Appendf(nil, "REDIS%04d", rdbVersion)
-	out.aux("redis-ver", "7.0.15")
+	version, redis := rdbVersion, "7.0.15"
+	if s.fieldTimes {
+		version, redis = rdbVersionFieldTimes, "7.4.0"
+	}
+	out.buf = fmt.Appendf(nil, "REDIS%04d", version)
+	out.aux("redis-ver", redis)
 	out.aux("redis-bits", "64")
 	out.aux("ctime", strconv.FormatInt(int64(s.clock/1000), 10))
 	out.aux(auxIndex, strconv.FormatUint(s.index, 10))

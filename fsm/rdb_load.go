@@ -176,11 +176,13 @@ const (
 
 // rdbLoaders read the values of a type.
 var rdbLoaders = map[byte]func(r *rdbReader) (value, error){
-	rdbString: loadString,
-	rdbList:   loadList,
-	rdbSet:    loadSet,
-	rdbZset:   loadZset,
-	rdbZset2:  loadZset2,
+	rdbString:       loadString,
+	rdbList:         loadList,
+	rdbHash:         loadHash,
+	rdbHashMetadata: loadHashMetadata,
+	rdbSet:          loadSet,
+	rdbZset:         loadZset,
+	rdbZset2:        loadZset2,
 }
 
 // rdbForeign are types that Redis writes and Holdfast does not read.

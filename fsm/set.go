@@ -29,7 +29,7 @@ const (
 	treeForm
 )
 
-// The limits of what is held packed (Redis: hash-max-listpack-entries and -value).
+// The limits of what is held packed (Redis: zset-max-listpack-entries and -value).
 const (
 	maxPacked      = 128
 	maxPackedBytes = 64

@@ -222,13 +222,15 @@ func randomCountArg(arg []byte) (int64, error) {
 	case n == -n && n != 0:
 		return 0, NewError("ERR", "value is out of range, value must between -9223372036854775807 and 9223372036854775807")
 	case n < -most:
-		return 0, NewError("ERR", "value is out of range")
+		return n, errTooMany
 	}
 	return n, nil
 }
 
-// randomIndexes chooses count of n by chance, each at most once; or, for a negative
-// count, as many, which may repeat.
+var errTooMany = NewError("ERR", "value is out of range")
+
+// randomIndexes chooses count of n by chance, each at most once, and all in order if
+// there are no more; or, for a negative count, as many, which may repeat.
 func randomIndexes(r *Rand, n int, count int64) []int {
 	if count < 0 {
 		indexes := make([]int, 0, min(-count, 1<<16))
@@ -238,6 +240,13 @@ func randomIndexes(r *Rand, n int, count int64) []int {
 		return indexes
 	}
 	k := int(min(count, int64(n)))
+	if k == n {
+		indexes := make([]int, n)
+		for i := range indexes {
+			indexes[i] = i
+		}
+		return indexes
+	}
 	chosen := make(map[int]int, k) // what a shuffle of all would have put where: only what moved
 	indexes := make([]int, k)
 	for i := range k {

@@ -18,6 +18,8 @@ type Snapshot struct {
 	watches  []byte // encoded
 	users    *Users
 	scripts  []byte // encoded
+
+	fieldTimes bool // some hash has fields with deadlines
 }
 
 // Index is the index of the last entry in the snapshot.

@@ -212,6 +212,9 @@ func (tx *Tx) overwrite(key, b []byte, deadline Millis) bool {
 	if o == nil || o.epoch != tx.m.epoch || deadline != 0 && deadline <= tx.now {
 		return false
 	}
+	if !tx.m.dbs[tx.db].journal.mayChange(o) {
+		return false
+	}
 	s, ok := o.value.(*str)
 	if !ok || s.shared || len(b) > cap(s.b) || len(b) < cap(s.b)/2 {
 		return false

@@ -82,16 +82,19 @@ func (tx *Tx) lookupIn(db int, key []byte) *object {
 	return o
 }
 
-// alive reports whether an object has not expired. A read that meets a deadline which
+// alive reports whether an object has not expired.
+func (tx *Tx) alive(o *object) bool { return !tx.passed(o.end()) }
+
+// passed reports whether a deadline has come; 0 never does. A read that meets one which
 // only the leader's clock has reached must wait for the log: see Machine.Read.
-func (tx *Tx) alive(o *object) bool {
-	switch {
-	case o.deadline == 0 || o.deadline > tx.now:
-		return true
-	case tx.asking && o.deadline > tx.m.clock:
-		tx.due = max(tx.due, o.deadline)
+func (tx *Tx) passed(deadline Millis) bool {
+	if deadline == 0 || deadline > tx.now {
+		return false
 	}
-	return false
+	if tx.asking && deadline > tx.m.clock {
+		tx.due = max(tx.due, deadline)
+	}
+	return true
 }
 
 // put stores a value under key, replacing whatever was there; deadline 0 means never.
@@ -112,7 +115,7 @@ func (tx *Tx) putIn(db int, key []byte, v value, deadline Millis) {
 	case tx.alive(old):
 		return
 	default:
-		tx.m.hasExpired(db, old.key)
+		tx.m.hasExpired(db, old)
 	}
 	tx.m.emit(db, newEvent, "new", string(key))
 }
@@ -129,7 +132,7 @@ func (tx *Tx) remove(db int, key []byte) bool {
 	case tx.alive(old):
 		return true
 	}
-	tx.m.hasExpired(db, old.key)
+	tx.m.hasExpired(db, old)
 	return false
 }
 

@@ -26,6 +26,23 @@ type object struct {
 	heapPos  int32  // where it is in deadlines, if it has one
 }
 
+// timesOfFields are the deadlines of a hash's fields, nil where there are none.
+func (o *object) timesOfFields() *fieldTimes {
+	if h, ok := o.value.(*hash); ok {
+		return h.timed
+	}
+	return nil
+}
+
+// end is when the object dies: at its deadline, or with the last field of a hash; 0 means
+// never.
+func (o *object) end() Millis {
+	if t := o.timesOfFields(); t != nil && t.last != 0 && (o.deadline == 0 || t.last < o.deadline) {
+		return t.last
+	}
+	return o.deadline
+}
+
 // errEmpty is what a file with an empty collection gets: no key holds one.
 var errEmpty = errors.New("a collection without elements")
 

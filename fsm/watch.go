@@ -207,8 +207,15 @@ func (tx *Tx) unchanged(number uint64) bool {
 		return false
 	}
 	for _, k := range watcher.keys {
-		if k.existed && tx.lookupIn(k.db, []byte(k.key)) == nil {
+		if !k.existed {
+			continue
+		}
+		o := tx.lookupIn(k.db, []byte(k.key))
+		if o == nil {
 			return false // expired, and not reaped yet
+		}
+		if t := o.timesOfFields(); t != nil && t.next <= tx.now {
+			return false // so is a field of it
 		}
 	}
 	return true

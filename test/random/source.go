@@ -121,6 +121,9 @@ func (s *Source) amend(args []string) {
 			for i+1+n < len(args) && !slices.Contains(afterKeys, args[i+1+n]) {
 				n++
 			}
+			if s.command == "hsetex" {
+				n /= 2 // fields with values
+			}
 			if s.IntN(20) == 0 {
 				n += s.IntN(4) - 2
 			}

@@ -30,6 +30,8 @@
 //	unordered ["a" "b"]  unordered {"k" 1 "l" 2}    all, in any order; pairs stay together
 //	2-of ["a" "b" "c"]  5-from pairs ["a" 1]        so many of them; from: the same again maybe
 //	about 100s  about 100000ms                      exact where time is virtual
+//
+// The line "not in redis 7.0" says that the script is not for that.
 package talk
 
 import (
@@ -40,10 +42,14 @@ import (
 	"strings"
 )
 
+// ownMark is a line of a script for Holdfast alone.
+const ownMark = "not in redis 7.0"
+
 // Script is a conversation.
 type Script struct {
 	Name  string
 	Steps []Step
+	Own   bool // Redis 7.0 does not know the commands
 	lines []string
 }
 
@@ -75,6 +81,8 @@ func Load(path string) (*Script, error) {
 			}
 			last.want = strings.TrimSpace(last.want + " " + strings.TrimSpace(text[1:]))
 			last.end = i + 1
+		case text == ownMark:
+			s.Own, last = true, nil
 		case strings.HasPrefix(text, "at "):
 			next, err := strconv.ParseInt(text[3:], 10, 64)
 			if err != nil || next < at {
