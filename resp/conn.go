@@ -40,6 +40,8 @@ type conn struct {
 	out    []byte // replies to be written
 	held   int64  // bytes taken from Server.inflight
 
+	readBy, writeBy time.Time // the deadlines that nc has
+
 	version       int // of the protocol: 2 or 3
 	db            uint8
 	authenticated bool
@@ -157,8 +159,11 @@ func (c *conn) fill() error {
 	if err := c.makeRoom(); err != nil {
 		return err
 	}
-	if err := c.nc.SetReadDeadline(c.readDeadline()); err != nil {
-		return err
+	if deadline := c.readDeadline(); c.readBy != deadline { // mostly there is none
+		if err := c.nc.SetReadDeadline(deadline); err != nil {
+			return err
+		}
+		c.readBy = deadline
 	}
 	// Checked after the deadline was set: a Shutdown that comes later sets its own.
 	if c.server.stopping.Load() {
@@ -321,7 +326,7 @@ func (c *conn) flush() error {
 
 func (c *conn) write(out []byte) error {
 	for len(out) > 0 {
-		if err := c.nc.SetWriteDeadline(time.Now().Add(c.server.cfg.OutputTimeout)); err != nil {
+		if err := c.moveWriteDeadline(); err != nil {
 			return err
 		}
 		n, err := c.nc.Write(out[:min(len(out), 4*outputChunk)])
@@ -332,6 +337,17 @@ func (c *conn) write(out []byte) error {
 		out = out[n:]
 	}
 	return nil
+}
+
+// moveWriteDeadline gives the client at least OutputTimeout from now. To move a deadline is
+// to move a timer, so that most of the time the one that stands is left alone.
+func (c *conn) moveWriteDeadline() error {
+	now, timeout := time.Now(), c.server.cfg.OutputTimeout
+	if c.writeBy.Sub(now) >= timeout {
+		return nil
+	}
+	c.writeBy = now.Add(timeout + timeout/4)
+	return c.nc.SetWriteDeadline(c.writeBy)
 }
 
 // silence ends the client's listening.
