@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -151,8 +152,9 @@ func (o *outbox) gather(enough int) int {
 	return len(o.waiting)
 }
 
-// take puts what waits, up to max bytes but at least one group, into a frame.
-func (o *outbox) take(max int) (f frame) {
+// take puts what waits, up to max bytes but at least one group, into a frame. The
+// requests are copied into memory, which is replaced where it is too small.
+func (o *outbox) take(max int, memory *[]byte) (f frame) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.enough = 1
@@ -169,7 +171,7 @@ func (o *outbox) take(max int) (f frame) {
 	}
 	o.frame++
 	f.id, f.numbers = o.frame, make([]span, 0, taken)
-	f.Section = fsm.Section{Incarnation: o.incarnation, LowWater: o.lowWater(), Requests: make([]byte, 0, size)}
+	f.Section = fsm.Section{Incarnation: o.incarnation, LowWater: o.lowWater(), Requests: slices.Grow((*memory)[:0], size)}
 	for _, g := range o.waiting[:taken] {
 		if g.ended {
 			continue
@@ -178,6 +180,9 @@ func (o *outbox) take(max int) (f frame) {
 		f.Count += len(g.replies)
 		f.numbers = append(f.numbers, span{g.first, len(g.replies)})
 		g.frame, g.sent = o.frame, true
+	}
+	if cap(f.Requests) <= 2*max { // one huge request leaves nothing behind
+		*memory = f.Requests
 	}
 	n := copy(o.waiting, o.waiting[taken:])
 	clear(o.waiting[n:])

@@ -29,7 +29,9 @@ type proposer struct {
 	control   []control
 	reap      bool // an entry is wanted for its stamp alone
 
-	gathering gathering // used by run alone
+	// Used by run alone.
+	gathering gathering
+	memory    []byte // for requests on their way from the outbox into an entry
 }
 
 // forwarded is a frame of another node.
@@ -128,7 +130,7 @@ func (p *proposer) step() bool {
 	}
 
 	p.gathering.wait(p.waiting, p.wake)
-	own := p.n.outbox.take(p.n.config.MaxEntryBytes)
+	own := p.n.outbox.take(p.n.config.MaxEntryBytes, &p.memory)
 	sections := make([]fsm.Section, 0, 4)
 	if own.id != 0 {
 		sections = append(sections, own.Section)

@@ -15,6 +15,8 @@ type sender struct {
 	epoch atomic.Uint64 // raised when the leader changes: no frame is on its way to the new one
 	busy  atomic.Uint64 // the epoch whose frame is on its way
 
+	memory []byte // for requests on their way from the outbox into a frame
+
 	mu        sync.Mutex
 	gathering gathering
 }
@@ -71,7 +73,7 @@ func (s *sender) send() {
 		s.kick()
 		return
 	}
-	f := s.n.outbox.take(s.n.config.MaxEntryBytes)
+	f := s.n.outbox.take(s.n.config.MaxEntryBytes, &s.memory)
 	if f.id == 0 {
 		return
 	}
