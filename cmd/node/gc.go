@@ -8,21 +8,21 @@ import (
 )
 
 // Go lets the heap double between two collections. A keyspace of a gigabyte would then
-// take two, so the bigger the heap, the smaller the share it may grow by: at least
-// minHeadroom, at most double. A collection costs little here, as a keyspace is mostly
-// bytes without pointers.
+// take two, and one of ten megabytes be collected ten times a second under load. So the
+// bigger the heap, the smaller the share it may grow by: it grows by headroom, but at
+// least by leastPercent and at most by mostPercent.
 const (
-	minHeadroom   = 64 << 20
-	leastPercent  = 20
-	normalPercent = 100
+	headroom     = 64 << 20
+	leastPercent = 20
+	mostPercent  = 400
 )
 
 // gcPercent is the share in percent by which a heap of live bytes may grow.
 func gcPercent(live uint64) int {
 	if live == 0 {
-		return normalPercent
+		return mostPercent
 	}
-	return int(min(max(minHeadroom*100/live, leastPercent), normalPercent))
+	return int(min(max(headroom*100/live, leastPercent), mostPercent))
 }
 
 // keepHeapSmall adjusts the share after each collection, unless GOGC is set.
