@@ -3,19 +3,22 @@ package fsm
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"slices"
 	"strings"
 )
 
-// Errors of ACL rules, as Redis words them behind the rule.
-var (
-	errRule         = errors.New("Syntax error")
-	errRuleCommand  = errors.New("Unknown command or category name in ACL")
-	errRuleHash     = errors.New("The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters")
-	errRulePassword = errors.New("The password you are trying to remove from the user does not exist")
-	errRuleKeys     = errors.New("Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid and does not have any effect. Try 'resetkeys' to start with an empty list of patterns")
-	errRuleChannels = errors.New("Adding a pattern after the * pattern (or the 'allchannels' flag) is not valid and does not have any effect. Try 'resetchannels' to start with an empty list of channels")
+// ruleError is what is wrong with an ACL rule, as Redis words it behind the rule.
+type ruleError string
+
+func (e ruleError) Error() string { return string(e) }
+
+const (
+	errRule         ruleError = "Syntax error"
+	errRuleCommand  ruleError = "Unknown command or category name in ACL"
+	errRuleHash     ruleError = "The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters"
+	errRulePassword ruleError = "The password you are trying to remove from the user does not exist"
+	errRuleKeys     ruleError = "Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid and does not have any effect. Try 'resetkeys' to start with an empty list of patterns"
+	errRuleChannels ruleError = "Adding a pattern after the * pattern (or the 'allchannels' flag) is not valid and does not have any effect. Try 'resetchannels' to start with an empty list of channels"
 )
 
 // CommandNames tells which commands and categories rules may name.

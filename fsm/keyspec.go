@@ -16,7 +16,6 @@ type KeySpec struct {
 }
 
 var (
-	noKeys     = KeySpec{}
 	firstKey   = KeySpec{First: 1, Last: 1, Step: 1}
 	twoKeys    = KeySpec{First: 1, Last: 2, Step: 1}
 	allKeys    = KeySpec{First: 1, Last: -1, Step: 1}

@@ -46,11 +46,18 @@ type meter struct {
 	exceeded      error
 }
 
+// limitError is which limit a script has exceeded.
+type limitError string
+
+func (e limitError) Error() string {
+	return "Script exceeded the limit of " + string(e) + " and was undone"
+}
+
 var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 func (m *meter) Done() <-chan struct{} {
 	if m.steps++; m.steps > maxInstructions && m.exceeded == nil {
-		m.exceeded = fmt.Errorf("Script exceeded the limit of %d instructions and was undone", maxInstructions)
+		m.exceeded = limitError(fmt.Sprintf("%d instructions", maxInstructions))
 	}
 	if m.exceeded != nil {
 		return closed
@@ -69,7 +76,7 @@ func (m *meter) allocate(l *lua.LState, bytes int) {
 	m.charge(bytes / 64)
 	if m.memory > maxScriptMemory {
 		if m.exceeded == nil {
-			m.exceeded = fmt.Errorf("Script exceeded the limit of %d bytes of memory and was undone", maxScriptMemory)
+			m.exceeded = limitError(fmt.Sprintf("%d bytes of memory", maxScriptMemory))
 		}
 		l.RaiseError("%s", m.exceeded.Error())
 	}

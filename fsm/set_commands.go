@@ -152,7 +152,7 @@ func spopCommand(tx *Tx, args [][]byte) (Reply, error) {
 			return nil, err
 		}
 	}
-	s, ok, err := get[*set](tx, args[1])
+	_, ok, err := get[*set](tx, args[1])
 	switch {
 	case err != nil:
 		return nil, err
@@ -161,7 +161,7 @@ func spopCommand(tx *Tx, args [][]byte) (Reply, error) {
 	case !ok || count == 0:
 		return emptySet, nil
 	}
-	s, _, _ = edit[*set](tx, args[1])
+	s, _, _ := edit[*set](tx, args[1])
 	var b Builder
 	n := 1
 	if count >= 0 {
