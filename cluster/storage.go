@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	wal "github.com/hashicorp/raft-wal"
+	"github.com/hashicorp/raft-wal/metadb"
 	"github.com/hashicorp/raft-wal/segment"
 )
 
@@ -80,7 +81,7 @@ func openStorage(c *Config, clusterID string, fresh bool) (s *storage, err error
 	if s.snapshots, err = raft.NewFileSnapshotStoreWithLogger(dir, c.SnapshotRetain, raftLogger(c.Logger)); err != nil {
 		return s, err
 	}
-	return s, s.checkJoint(dir)
+	return s, checkStart(dir, s.log, c.Logger)
 }
 
 func (s *storage) checkCluster(path, clusterID string, fresh bool) error {
@@ -104,9 +105,11 @@ func (s *storage) openWAL(dir string, c *Config) error {
 	}
 	files := newWALFiles(filepath.Join(filepath.Dir(dir), "wal-spare"))
 	s.closers = append(s.closers, files)
-	log, err := wal.Open(dir, wal.WithSegmentSize(walSegmentBytes), wal.WithLogger(raftLogger(c.Logger)),
-		wal.WithSegmentFiler(segment.NewFiler(dir, files)))
+	meta := &metadb.BoltMetaDB{}
+	log, err := wal.Open(dir, wal.WithSegmentSize(walSegmentBytes), wal.WithLogger(raftLogger(c.Logger)), wal.WithMetaStore(meta),
+		wal.WithSegmentFiler(checkedSegments{segment.NewFiler(dir, files), dir, c.Logger}))
 	if err != nil {
+		meta.Close() // which otherwise the log does
 		return fmt.Errorf("open the log in %s: %w", dir, err)
 	}
 	s.log = log
@@ -121,27 +124,6 @@ func (s *storage) openBoltLog(path string) error {
 	}
 	s.log = log
 	s.closers = append(s.closers, log)
-	return nil
-}
-
-// checkJoint refuses a directory in which entries are missing between the newest
-// snapshot and the log: starting on it would silently serve shorter data.
-func (s *storage) checkJoint(dir string) error {
-	first, err := s.log.FirstIndex()
-	if err != nil {
-		return fmt.Errorf("read the log in %s: %w", dir, err)
-	}
-	snapshots, err := s.snapshots.List()
-	if err != nil {
-		return fmt.Errorf("list snapshots in %s: %w", dir, err)
-	}
-	var covered uint64
-	if len(snapshots) > 0 {
-		covered = snapshots[0].Index
-	}
-	if first > covered+1 {
-		return fmt.Errorf("%s: entries %d to %d are missing between the newest snapshot and the log: restore the snapshot from a copy, or empty the directory and let the node join anew", dir, covered+1, first-1)
-	}
 	return nil
 }
 

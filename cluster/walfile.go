@@ -1,11 +1,11 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 
 	"github.com/hashicorp/raft-wal/fs"
 	"github.com/hashicorp/raft-wal/types"
@@ -15,6 +15,8 @@ import (
 // beforehand. Writing into blocks that exist changes nothing but the data, so that an
 // fsync writes no metadata: it took half as long as in a file that was merely
 // reserved. The next file is filled in the background while the present one is used.
+//
+// Invariant: whatever has the name of a segment has, or had, the full size, durably.
 type walFiles struct {
 	*fs.FS
 	spare string // where the next file is prepared
@@ -39,11 +41,9 @@ func (w *walFiles) Create(dir, name string, size uint64) (types.WritableFile, er
 		return nil, err
 	}
 	if f == nil { // the first segment, or the log fills faster than zeros are written
-		var reserved types.WritableFile
-		if reserved, err = w.FS.Create(dir, name, size); err != nil {
+		if f, err = w.reserve(filepath.Join(dir, name), size); err != nil {
 			return nil, err
 		}
-		f = &walFile{File: &reserved.(*fs.File).File, dir: dir}
 	}
 	w.work.Add(1)
 	go func() {
@@ -60,16 +60,36 @@ func (w *walFiles) create(path string, size int64) (*walFile, error) {
 	if w.filled != size || size == 0 {
 		return nil, nil
 	}
+	w.filled = 0
+	return w.name(w.spare, path)
+}
+
+// reserve makes a file of size bytes that the file system has merely set aside.
+func (w *walFiles) reserve(path string, size uint64) (*walFile, error) {
+	reserved := w.spare + ".reserved"
+	if err := os.Remove(reserved); err != nil && !os.IsNotExist(err) {
+		return nil, err
+	}
+	f, err := w.FS.Create(filepath.Dir(reserved), filepath.Base(reserved), size)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return nil, err
+	}
+	return w.name(reserved, path)
+}
+
+// name gives a file the name of a segment. The name has to be durable before the first
+// byte is written: after a crash nothing must pass for a file of zeros that is not.
+func (w *walFiles) name(from, path string) (*walFile, error) {
 	if _, err := os.Lstat(path); err == nil {
 		return nil, fmt.Errorf("create %s: %w", path, os.ErrExist)
 	}
-	w.filled = 0
-	if err := os.Rename(w.spare, path); err != nil {
+	if err := os.Rename(from, path); err != nil {
 		return nil, err
 	}
-	// The new name has to be durable before the first byte is written: after a crash
-	// nothing must pass for a file of zeros that is not.
-	for _, dir := range []string{filepath.Dir(path), filepath.Dir(w.spare)} {
+	for _, dir := range []string{filepath.Dir(path), filepath.Dir(from)} {
 		if err := syncDir(dir); err != nil {
 			return nil, err
 		}
@@ -78,7 +98,7 @@ func (w *walFiles) create(path string, size int64) (*walFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &walFile{File: f, dir: filepath.Dir(path)}, nil
+	return &walFile{File: f}, nil
 }
 
 // OpenWriter opens a segment that the log goes on in.
@@ -87,7 +107,7 @@ func (w *walFiles) OpenWriter(dir, name string) (types.WritableFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &walFile{File: f, dir: dir}, nil
+	return &walFile{File: f}, nil
 }
 
 // fill prepares the spare file. Without it the log does as well, only slower, so that
@@ -134,22 +154,10 @@ func (w *walFiles) Close() error {
 	return nil
 }
 
-// walFile is a segment. Its first Sync makes its name durable as well.
-type walFile struct {
-	*os.File
-	dir   string
-	named atomic.Bool
-}
+// walFile is a segment.
+type walFile struct{ *os.File }
 
-func (f *walFile) Sync() error {
-	if err := datasync(f.File); err != nil {
-		return err
-	}
-	if f.named.Swap(true) {
-		return nil
-	}
-	return syncDir(f.dir)
-}
+func (f *walFile) Sync() error { return datasync(f.File) }
 
 func syncDir(path string) error {
 	dir, err := os.Open(path)

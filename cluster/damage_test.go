@@ -1,0 +1,236 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"holdfast/fsm"
+)
+
+// damaged is a cluster of one node that is down, with a log of many batches.
+type damaged struct {
+	*testCluster
+	segment string // the newest file of its log
+	data    []byte // what is in it
+	end     int    // where its last batch ends
+}
+
+const damagedKeys = 40
+
+// newDamaged writes keys k0 to k39, and takes a snapshot after some of them, behind
+// which trailing entries are kept.
+func newDamaged(t *testing.T, trailing uint64, snapshots ...int) damaged {
+	t.Helper()
+	c := newCluster(t, 1, func(config *Config) { config.TrailingLogs = trailing })
+	for k := range damagedKeys {
+		c.write(0, fmt.Sprintf("SET k%d value-%d", k, k))
+		for _, s := range snapshots {
+			if s == k {
+				if err := c.nodes[0].Save(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	c.stop(0)
+	d := damaged{testCluster: c}
+	segments, _ := filepath.Glob(filepath.Join(c.config(0).Dir, "raft/wal/*.wal"))
+	d.segment = segments[len(segments)-1]
+	var err error
+	if d.data, err = os.ReadFile(d.segment); err != nil {
+		t.Fatal(err)
+	}
+	d.end = intact(d.data)
+	return d
+}
+
+// with returns the same node, down, with a change to the segment.
+func (d damaged) with(t *testing.T, change func(d damaged, data []byte) []byte) damaged {
+	t.Helper()
+	d.t = t
+	d.stop(0)
+	if err := os.WriteFile(d.segment, change(d, slices.Clone(d.data)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func (d damaged) change(path string, change func([]byte) []byte) {
+	d.t.Helper()
+	data, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, change(data), 0o600)
+	}
+	if err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// offset of a key's entry.
+func (d damaged) offset(key int) int {
+	return bytes.Index(d.data, fmt.Appendf(nil, "value-%d", key))
+}
+
+// frame is where the frame of a key's entry begins.
+func (d damaged) frame(key int) int {
+	at, offset := segmentHeader, d.offset(key)
+	for next := at; next <= offset; {
+		at = next
+		next += frameAlign
+		if d.data[at] != commitFrame {
+			next += (int(binary.LittleEndian.Uint32(d.data[at+4:])) + frameAlign - 1) / frameAlign * frameAlign
+		}
+	}
+	return at
+}
+
+// wantKeys starts the node, which has to have the keys before missing and none after.
+func (d damaged) wantKeys(missing int) {
+	d.t.Helper()
+	d.start(0)
+	d.ready()
+	for k := range damagedKeys {
+		want := string(fsm.BulkString(fmt.Sprintf("value-%d", k)))
+		if k >= missing {
+			want = string(fsm.Nil)
+		}
+		if got := d.read(0, fmt.Sprintf("GET k%d", k)); got != want {
+			d.t.Errorf("k%d: got %q, want %q", k, got, want)
+		}
+	}
+}
+
+// wantRefused starts the node, which has to say why it will not start.
+func (d damaged) wantRefused(words ...string) {
+	d.t.Helper()
+	n, err := Open(context.Background(), d.config(0))
+	if err == nil {
+		n.Close()
+		d.t.Fatalf("it starts; want a refusal with %q", words)
+	}
+	for _, word := range append(words, "restore it from a copy, or empty") {
+		if !strings.Contains(err.Error(), word) {
+			d.t.Errorf("got %v, want %q in it", err, word)
+		}
+	}
+}
+
+// What a write that was interrupted leaves of the last batch is cut off.
+func TestTornLog(t *testing.T) {
+	const last = damagedKeys - 1
+	whole := newDamaged(t, 0)
+	for name, tear := range map[string]func(d damaged, data []byte) []byte{
+		"a payload that was not written": func(d damaged, data []byte) []byte {
+			clear(data[d.offset(last) : d.offset(last)+4])
+			return data
+		},
+		"a frame that was not written": func(d damaged, data []byte) []byte {
+			clear(data[d.frame(last) : d.frame(last)+frameAlign])
+			return data
+		},
+		"no commit frame": func(d damaged, data []byte) []byte {
+			clear(data[d.end-frameAlign : d.end])
+			return data
+		},
+		"a wrong checksum": func(d damaged, data []byte) []byte {
+			data[d.end-1]++
+			return data
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := whole.with(t, tear)
+			d.wantKeys(last)
+			d.write(0, "SET after the-tear")
+			d.stop(0)
+			d.wantKeys(last) // once more: the cut was durable, and the log went on well
+			if got := d.read(0, "GET after"); got != string(fsm.BulkString("the-tear")) {
+				t.Errorf("after: %q", got)
+			}
+		})
+	}
+}
+
+// A log that is damaged before its end is not taken for a shorter one, nor for one with
+// other entries in it.
+func TestDamagedLog(t *testing.T) {
+	const k = damagedKeys / 2
+	whole := newDamaged(t, 0)
+	for name, damage := range map[string]func(d damaged, data []byte) []byte{
+		"a byte of a value":      func(d damaged, data []byte) []byte { data[d.offset(k)] ^= 1; return data },
+		"zeros for a frame":      func(d damaged, data []byte) []byte { clear(data[d.frame(k):][:frameAlign]); return data },
+		"a length":               func(d damaged, data []byte) []byte { data[d.frame(k)+6] = 0xff; return data },
+		"rubbish for the header": func(d damaged, data []byte) []byte { copy(data, "rubbish"); return data },
+		"zeros for a page":       func(d damaged, data []byte) []byte { clear(data[:d.frame(k)]); return data },
+		"a byte of the last but one": func(d damaged, data []byte) []byte {
+			data[d.offset(damagedKeys-2)] ^= 1
+			return data
+		},
+		"cut off in the middle": func(d damaged, data []byte) []byte { return data[:d.frame(k)] },
+		"cut off to nothing":    func(d damaged, data []byte) []byte { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := whole.with(t, damage)
+			d.wantRefused(d.segment, "at offset")
+		})
+	}
+}
+
+// The same in a segment that is full.
+func TestDamagedFullSegment(t *testing.T) {
+	c := newCluster(t, 1, nil)
+	value := strings.Repeat("v", 1<<20)
+	for k := range 20 {
+		c.write(0, fmt.Sprintf("SET k%d %d%s", k, k, value))
+	}
+	c.stop(0)
+	segments, _ := filepath.Glob(filepath.Join(c.config(0).Dir, "raft/wal/*.wal"))
+	if len(segments) < 2 {
+		t.Fatalf("only %v", segments)
+	}
+	d := damaged{testCluster: c, segment: segments[0]}
+	d.change(d.segment, func(data []byte) []byte { data[5<<20] ^= 1; return data })
+	d.wantRefused(d.segment, "at offset")
+	d.change(d.segment, func(data []byte) []byte { data[5<<20] ^= 1; return data[:6<<20] })
+	d.wantRefused(d.segment, "at offset")
+	if err := os.Remove(d.segment); err != nil {
+		t.Fatal(err)
+	}
+	d.wantRefused(d.segment, "is missing")
+}
+
+func TestDamagedSnapshot(t *testing.T) {
+	state := func(d damaged, i int) string {
+		files, _ := filepath.Glob(filepath.Join(d.config(0).Dir, "raft/snapshots/*/state.bin"))
+		return files[i]
+	}
+	flip := func(data []byte) []byte { data[len(data)/2] ^= 1; return data }
+
+	t.Run("the log does not hold what is in it", func(t *testing.T) {
+		d := newDamaged(t, 5, 10, 30)
+		d.change(state(d, 1), flip)
+		d.wantRefused(state(d, 1), "damaged", "offset")
+		d.change(state(d, 1), func(data []byte) []byte { return data[:len(data)/2] })
+		d.wantRefused(state(d, 1), "cut off at offset")
+		meta := filepath.Join(filepath.Dir(state(d, 1)), "meta.json")
+		d.change(meta, func(data []byte) []byte { return data[:len(data)/2] })
+		d.wantRefused(meta, "damaged")
+	})
+	t.Run("the log holds what is in it", func(t *testing.T) {
+		d := newDamaged(t, 100, 10, 30)
+		d.change(state(d, 0), flip)
+		d.change(state(d, 1), flip)
+		d.wantKeys(damagedKeys)
+	})
+	t.Run("an older one is of no use", func(t *testing.T) {
+		d := newDamaged(t, 5, 10, 30)
+		d.change(state(d, 0), flip)
+		d.wantKeys(damagedKeys)
+	})
+}

@@ -1,0 +1,144 @@
+package cluster
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"hash/crc64"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/raft"
+
+	"holdfast/fsm"
+)
+
+// snapshotFiles is a snapshot as raft's FileSnapshotStore keeps it: a directory with the
+// state in state.bin, and in meta.json its size and CRC-64. It gets its name when both
+// are on disk.
+type snapshotFiles struct {
+	dir         string
+	term, index uint64
+}
+
+// checkStart makes sure that the newest snapshot and the log together hold all that the
+// node ever had. Raft would start from an older snapshot, or from none, without asking
+// whether the log goes on from there.
+func checkStart(dir string, log raft.LogStore, logger *slog.Logger) error {
+	first, err := log.FirstIndex()
+	if err != nil {
+		return fmt.Errorf("read the log in %s: %w", dir, err)
+	}
+	last, err := log.LastIndex()
+	if err != nil {
+		return fmt.Errorf("read the log in %s: %w", dir, err)
+	}
+	snapshots, err := listSnapshots(filepath.Join(dir, "snapshots"))
+	if err != nil {
+		return err
+	}
+	var damaged []snapshotFiles
+	var damage error // to the newest
+	covered := uint64(0)
+	for _, s := range snapshots { // the newest first
+		err := s.check()
+		if err == nil {
+			covered = s.index
+			break
+		}
+		if damage == nil {
+			damage = err
+		}
+		damaged = append(damaged, s)
+	}
+	switch {
+	case damage == nil && first > covered+1:
+		return errDamaged("%s: entries %d to %d are missing between the newest snapshot and the log", dir, covered+1, first-1)
+	case damage == nil:
+		return nil
+	case first == 0 || first > covered+1 || last < damaged[0].index:
+		return damage
+	}
+	for _, s := range damaged {
+		logger.Warn("drop a damaged snapshot: the log holds what is in it", "error", s.check())
+		if err := os.RemoveAll(s.dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listSnapshots lists the snapshots that were finished, newest first.
+func listSnapshots(dir string) ([]snapshotFiles, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var list []snapshotFiles
+	for _, entry := range entries {
+		var numbers [3]uint64 // term, index, and when it was taken
+		parts := strings.Split(entry.Name(), "-")
+		if len(parts) != len(numbers) {
+			continue
+		}
+		for i, part := range parts {
+			if numbers[i], err = strconv.ParseUint(part, 10, 64); err != nil {
+				break // unfinished ones end in ".tmp"
+			}
+		}
+		if err == nil {
+			list = append(list, snapshotFiles{filepath.Join(dir, entry.Name()), numbers[0], numbers[1]})
+		}
+	}
+	slices.SortFunc(list, func(a, b snapshotFiles) int { return cmp.Compare(b.index, a.index) })
+	return list, nil
+}
+
+// check reads the files through.
+func (s snapshotFiles) check() error {
+	path := filepath.Join(s.dir, "meta.json")
+	var meta struct {
+		raft.SnapshotMeta
+		CRC []byte
+	}
+	data, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(data, &meta)
+	}
+	if err == nil && (meta.Term != s.term || meta.Index != s.index) {
+		err = fmt.Errorf("it is of entry %d in term %d", meta.Index, meta.Term)
+	}
+	if err != nil {
+		return errDamaged("%s is damaged (%v)", path, err)
+	}
+
+	path = filepath.Join(s.dir, "state.bin")
+	f, err := os.Open(path)
+	if err != nil {
+		return errDamaged("%s is damaged (%v)", path, err)
+	}
+	defer f.Close()
+	sum := crc64.New(crc64.MakeTable(crc64.ECMA))
+	size, err := io.Copy(sum, f)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read %s: %w", path, err)
+	case size != meta.Size:
+		return errDamaged("%s is cut off at offset %d of %d", path, size, meta.Size)
+	case bytes.Equal(sum.Sum(nil), meta.CRC):
+		return nil
+	}
+	where := "its checksum is wrong"
+	if _, err := f.Seek(0, io.SeekStart); err == nil {
+		if err := fsm.New().Restore(f); err != nil {
+			where = err.Error()
+		}
+	}
+	return errDamaged("%s is damaged (%s)", path, where)
+}
