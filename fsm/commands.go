@@ -17,6 +17,7 @@ var commands = index(
 	zsetCommands,
 	hashCommands,
 	hashExpireCommands,
+	hashGetexCommands,
 	bitmapCommands,
 	aclCommands,
 	scriptCommands,
