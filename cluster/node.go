@@ -468,6 +468,9 @@ func (n *Node) Keys(db int) (keys, expires int) { return n.machine.Keys(db) }
 // Expired counts the keys reaped since the node started.
 func (n *Node) Expired() uint64 { return n.machine.Expired() }
 
+// ExpiredFields counts the fields of hashes reaped since the node started.
+func (n *Node) ExpiredFields() uint64 { return n.machine.ExpiredFields() }
+
 // Save writes a snapshot and returns when it is on disk.
 func (n *Node) Save(ctx context.Context) error { return n.snapshots.save() }
 

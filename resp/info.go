@@ -237,6 +237,7 @@ func infoStats(s *Server, status *Status, add adder) {
 	add("sync_partial_ok", 0)
 	add("sync_partial_err", 0)
 	add("expired_keys", status.Expired)
+	add("expired_subkeys", status.ExpiredFields) // as Redis 7.4 calls it
 	add("evicted_keys", 0)
 	add("evicted_clients", 0)
 	channels, patterns, shards := s.hub.counts()

@@ -70,6 +70,7 @@ type Status struct {
 	Keys          []KeyCount
 	PendingWrites int    // requests waiting for an answer on this node
 	Expired       uint64 // keys reaped since the node started
+	ExpiredFields uint64 // fields of hashes reaped since then
 }
 
 // Member is one node of the cluster.

@@ -15,7 +15,7 @@ func (s store) Status() resp.Status {
 		NodeID: c.NodeID, ClusterID: c.ClusterID, Role: c.Role, LeaderID: c.LeaderID, Term: c.Term,
 		CommitIndex: c.CommitIndex, AppliedIndex: c.AppliedIndex, SnapshotIndex: c.SnapshotIndex, Voters: c.Voters,
 		LastSave: c.LastSave, Saving: c.Saving, LastSaveErr: c.LastSaveErr, PendingWrites: c.PendingWrites,
-		Expired: s.Expired(),
+		Expired: s.Expired(), ExpiredFields: s.ExpiredFields(),
 	}
 	for _, m := range c.Members {
 		status.Members = append(status.Members, resp.Member(m))
