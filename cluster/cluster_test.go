@@ -432,6 +432,27 @@ func TestWithoutMajority(t *testing.T) {
 	}
 }
 
+// A node that is not a member yet keeps nobody waiting for longer than any other.
+func TestBeforeFormation(t *testing.T) {
+	config := DefaultConfig()
+	config.Dir, config.Bus, config.Join = t.TempDir(), "127.0.0.1:0", []string{"127.0.0.1:1"}
+	config.CommitTimeout = 200 * time.Millisecond
+	config.Logger = slog.New(slog.NewTextHandler(testLog(), nil))
+	n, err := Open(context.Background(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if _, err := n.Write(ctx, []fsm.Request{{Calls: []fsm.Call{call("SET k v")}}}); err != ErrNotFormed || ctx.Err() != nil {
+		t.Errorf("write: %v (%v)", err, ctx.Err())
+	}
+	if _, err := n.Read(ctx, []fsm.Call{call("GET k")}); err != ErrNotFormed || ctx.Err() != nil {
+		t.Errorf("read: %v (%v)", err, ctx.Err())
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	other := newCluster(t, 1, nil)

@@ -102,6 +102,7 @@ func Open(ctx context.Context, config Config) (*Node, error) {
 		return nil, err
 	}
 	go n.bus.run()
+	go n.expireRequests()
 
 	if id.ClusterID == "" {
 		go n.form()
@@ -242,7 +243,6 @@ func (n *Node) startRaft(new, founder bool) error {
 	go n.reaper.run()
 	go n.tendMembers()
 	go n.snapshots.run()
-	go n.expireRequests()
 	go n.register()
 	if others, need, err := n.otherVoters(r); err == nil && need == 0 && len(others) == 0 && n.isVoter(r) {
 		go n.campaign("", r.CurrentTerm()) // nobody else can lead: why wait
