@@ -37,6 +37,19 @@ func (c *testCluster) lead(i int) {
 	c.ready()
 }
 
+// level waits until all logs end in the same entry.
+func (c *testCluster) level() {
+	c.t.Helper()
+	c.eventually(func() error {
+		for _, n := range c.nodes[1:] {
+			if n.raft().LastIndex() != c.nodes[0].raft().LastIndex() {
+				return errors.New("the logs differ")
+			}
+		}
+		return nil
+	})
+}
+
 // replaced checks that a write at node i comes through without an election by silence.
 func (c *testCluster) replaced(i int) {
 	c.t.Helper()
@@ -95,6 +108,7 @@ func TestLastEntryOfCrashedLeader(t *testing.T) {
 	c, network := newNetworkedCluster(t)
 	c.lead(2)
 	c.write(0, "SET a 1")
+	c.level()
 	network.slow(func(from, to string, kind byte) time.Duration {
 		switch {
 		case kind == linkConn:
@@ -131,6 +145,7 @@ func TestElectionUnderWay(t *testing.T) {
 	c, network := newNetworkedCluster(t)
 	c.lead(2)
 	c.write(0, "SET a 1")
+	c.level()
 	network.slow(func(from, to string, kind byte) time.Duration {
 		switch {
 		case kind == linkConn || from != "n2":
