@@ -53,8 +53,8 @@ func (f *formation) addresses() (self, outbound string) {
 
 const findSelfInterval = time.Second
 
-// findSelf looks for this node in --join until it is found or all are others. A member
-// may be started before its name can be looked up.
+// findSelf looks for this node in --join until it is found or all are others. A node may
+// be started before its name, or any name, can be looked up.
 func (f *formation) findSelf(ctx context.Context) {
 	for {
 		found := f.probe(ctx)

@@ -229,9 +229,7 @@ func (n *Node) dialLink(address, to string, timeout time.Duration) (*link, error
 	if err != nil {
 		return nil, err
 	}
-	if to != "" {
-		n.formation.leads(conn) // before the other is told where this node is
-	}
+	n.formation.leads(conn) // before the other is told where this node is
 	conn.SetDeadline(time.Now().Add(max(timeout, 100*time.Millisecond)))
 	if err := writeHello(conn, linkConn, n.hello(to)); err != nil {
 		conn.Close()

@@ -160,10 +160,8 @@ func (f *formation) sort(found *sighting, l *link, name string, unique bool) {
 		l.close()
 		return
 	case l.peer.ClusterID != "":
-		f.leads(l.conn)
 		found.members = append(found.members, l)
 	default:
-		f.leads(l.conn)
 		found.fresh = append(found.fresh, l)
 	}
 	go l.run()

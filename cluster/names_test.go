@@ -75,39 +75,36 @@ func TestElectionWithoutNames(t *testing.T) {
 }
 
 // A node that listens on every address tells the others the name that they know it by,
-// for its clients too; and finds that out later, when names cannot be looked up at first.
+// for its clients too.
+func TestNameIsTold(t *testing.T) {
+	c, _ := newNamedCluster(t, func(*Config) {})
+	for _, n := range c.nodes {
+		c.eventually(func() error { return named(n) })
+	}
+}
+
+// It finds that name out later, when no name can be looked up at first.
 func TestNameFoundLater(t *testing.T) {
-	c, s := newNamedCluster(t, func(*Config) {})
-	told := func() error {
-		for _, n := range c.nodes {
-			for _, m := range n.Status().Members {
-				name := nameOf(m.ID)
-				host, _, _ := net.SplitHostPort(name)
-				if m.Bus != name || m.Client != host+":6379" {
-					return fmt.Errorf("%s thinks that %s is at %s, for clients at %s", n.identity.NodeID, m.ID, m.Bus, m.Client)
-				}
-			}
-		}
-		return nil
-	}
-	c.eventually(told)
-	s.setSlow(true)
-	for i := range c.nodes {
-		c.stop(i)
-	}
-	for i := range c.nodes {
-		c.start(i)
-	}
-	s.setSlow(false)
-	c.ready()
-	c.eventually(func() error {
-		for i, n := range c.nodes {
-			if got := n.advertised(); got != nameOf(c.config(i).ID) {
-				return fmt.Errorf("n%d advertises %s", i+1, got)
-			}
-		}
-		return nil
+	s := &names{where: map[string]string{}, slow: true}
+	c := newCluster(t, 1, func(config *Config) {
+		s.set(nameOf("n1"), config.Bus)
+		_, port, _ := net.SplitHostPort(config.Bus)
+		config.Bus, config.Client, config.Dial = ":"+port, ":6379", s.dial
+		config.Join, config.BootstrapExpect = []string{nameOf("n1")}, 1
 	})
+	s.setSlow(false)
+	c.eventually(func() error { return named(c.nodes[0]) })
+}
+
+// named returns an error unless a node shows the names of all.
+func named(n *Node) error {
+	for _, m := range n.Status().Members {
+		host, _, _ := net.SplitHostPort(nameOf(m.ID))
+		if m.Bus != nameOf(m.ID) || m.Client != host+":6379" {
+			return fmt.Errorf("%s shows %s at %s, and %s for its clients", n.identity.NodeID, m.ID, m.Bus, m.Client)
+		}
+	}
+	return nil
 }
 
 // A node that has been told of no other, and listens on every address, says where it is

@@ -173,9 +173,6 @@ func (n *Node) preflight(ctx context.Context) error {
 	}
 	found := n.formation.probe(ctx)
 	defer found.close()
-	if self, _ := n.formation.addresses(); self == "" && n.config.Advertise == "" {
-		go n.formation.findSelf(n.ctx)
-	}
 	if found.err != nil && len(found.members) == 0 {
 		return found.err
 	}
@@ -244,6 +241,9 @@ func (n *Node) startRaft(new, founder bool) error {
 	go n.tendMembers()
 	go n.snapshots.run()
 	go n.register()
+	if self, _ := n.formation.addresses(); self == "" && n.config.Advertise == "" && len(n.config.Join) > 0 {
+		go n.formation.findSelf(n.ctx)
+	}
 	if others, need, err := n.otherVoters(r); err == nil && need == 0 && len(others) == 0 && n.isVoter(r) {
 		go n.campaign("", r.CurrentTerm()) // nobody else can lead: why wait
 	}
