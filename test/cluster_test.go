@@ -32,6 +32,15 @@ func start(t *testing.T, flags ...string) *harness.Cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
+	endsWith(t, c)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// endsWith ends a cluster with the test, and shows what it logged if the test failed.
+func endsWith(t *testing.T, c *harness.Cluster) {
 	t.Cleanup(func() {
 		c.Close()
 		if t.Failed() {
@@ -40,10 +49,6 @@ func start(t *testing.T, flags ...string) *harness.Cluster {
 			}
 		}
 	})
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	return c
 }
 
 // agree checks that all nodes have come to the same state.
