@@ -337,6 +337,24 @@ func TestDeadlines(t *testing.T) {
 	})
 }
 
+// A snapshot that a client asks for has every write acknowledged before, on a follower
+// too, which learns of them a moment later than the leader.
+func TestSaveHasWhatWasAcknowledged(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	leader := c.leader()
+	follower := c.nodes[(leader+1)%3]
+	for i := range 10 {
+		c.write(leader, fmt.Sprintf("SET k %d", i))
+		acknowledged := c.nodes[leader].machine.Index()
+		if err := follower.Save(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if saved := follower.Status().SnapshotIndex; saved < acknowledged {
+			t.Fatalf("the snapshot ends at entry %d, entry %d was acknowledged before", saved, acknowledged)
+		}
+	}
+}
+
 func TestRestartFromSnapshotAndLog(t *testing.T) {
 	c := newCluster(t, 3, func(config *Config) { config.TrailingLogs = 10 })
 	for k := range 50 {

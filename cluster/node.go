@@ -471,8 +471,20 @@ func (n *Node) Expired() uint64 { return n.machine.Expired() }
 // ExpiredFields counts the fields of hashes reaped since the node started.
 func (n *Node) ExpiredFields() uint64 { return n.machine.ExpiredFields() }
 
-// Save writes a snapshot and returns when it is on disk.
-func (n *Node) Save(ctx context.Context) error { return n.snapshots.save() }
+// Save writes a snapshot and returns when it is on disk. The snapshot has every write
+// acknowledged before the call; without a leader, what this node has.
+func (n *Node) Save(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(ctx, n.config.CommitTimeout)
+	defer cancel()
+	point, err := n.readPoint(bounded)
+	if err == nil {
+		err = n.progress.wait(bounded, n.machine, point.index, 0)
+	}
+	if err != nil {
+		n.log.Warn("a snapshot is taken that may lack the latest writes", "error", err)
+	}
+	return n.snapshots.save()
+}
 
 // Ready reports why the node cannot serve yet, nil when it can.
 func (n *Node) Ready() error {
