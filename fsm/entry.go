@@ -31,6 +31,18 @@ type Section struct {
 	Requests    []byte // made by AppendRequest
 }
 
+// Valid reports whether Requests are Count requests. A section from elsewhere that is not
+// valid must not come into the log: no node could apply its entry.
+func (s Section) Valid() bool {
+	d, memory := decoder{buf: s.Requests}, scratch{}
+	for range s.Count {
+		if d.request(&memory); d.failed {
+			return false
+		}
+	}
+	return s.Count >= 0 && d.at == len(d.buf)
+}
+
 // An entry of the log. Numbers are uvarints, bytes stand behind their length:
 //
 //	entry:        version u8 | kind u8 | at | ...

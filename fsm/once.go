@@ -141,6 +141,9 @@ func decodeOnce(data []byte) (*once, error) {
 		inc := &incarnation{nodeID: string(d.bytes()), id: d.uint(), nonce: d.uint(), lowWater: d.uint()}
 		for range d.count() {
 			seq, reply := d.uint(), d.bytes()
+			if seq <= inc.lowWater || len(inc.replies) > 0 && seq <= inc.replies[len(inc.replies)-1].seq {
+				d.failed = true
+			}
 			inc.replies = append(inc.replies, kept{seq, append(Reply(nil), reply...)})
 		}
 		o.incarnations = append(o.incarnations, inc)

@@ -112,13 +112,13 @@ func (r *rdbReader) file() (*state, error) {
 			if err != nil {
 				return nil, err
 			}
-			deadline = Millis(binary.LittleEndian.Uint64(b))
+			deadline = max(1, Millis(binary.LittleEndian.Uint64(b))) // 0 would be never
 		case rdbExpire:
 			b, err := r.fixed(4)
 			if err != nil {
 				return nil, err
 			}
-			deadline = Millis(binary.LittleEndian.Uint32(b)) * 1000
+			deadline = max(1, Millis(binary.LittleEndian.Uint32(b))*1000)
 		case rdbModuleAux:
 			return nil, errors.New("it holds data of a Redis module, which cannot be read here")
 		default:
@@ -135,9 +135,6 @@ func (r *rdbReader) key(db *database, kind byte, deadline Millis) error {
 	key, err := r.string()
 	if err != nil {
 		return err
-	}
-	if deadline < 0 {
-		return fmt.Errorf("key %q has the deadline %d", key, deadline)
 	}
 	v, err := r.value(kind)
 	if err != nil {
@@ -213,6 +210,9 @@ func (r *rdbReader) aux(s *state) error {
 	case name == auxClock:
 		var clock int64
 		clock, err = strconv.ParseInt(string(data), 10, 64)
+		if clock < 0 {
+			return fmt.Errorf("field %s: the clock %d", name, clock)
+		}
 		s.clock = Millis(clock)
 	case name == auxFormed:
 		s.formed = string(data)

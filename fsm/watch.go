@@ -144,12 +144,12 @@ func decodeWatches(data []byte) (*watches, error) {
 		id := watchID{d.uint(), d.uint()}
 		touched := d.byte() != 0
 		for range d.count() {
-			db, existed, key := int(d.uint()), d.byte() != 0, string(d.bytes())
+			db, existed, key := d.uint(), d.byte() != 0, string(d.bytes())
 			if db >= Databases {
 				d.failed = true
 				break
 			}
-			if err := w.add(id, watchedKey{db, key}, existed); err != nil {
+			if err := w.add(id, watchedKey{int(db), key}, existed); err != nil {
 				return nil, err
 			}
 		}
