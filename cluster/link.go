@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -240,6 +241,18 @@ func appendFrame(buf []byte, kind byte, id uint64, payload []byte) []byte {
 	return append(buf, payload...)
 }
 
+// readPayload reads so many bytes. Of large payloads it believes in a part at a time: the
+// size may have come from anybody.
+func readPayload(r io.Reader, size int) (payload []byte, err error) {
+	const part = 1 << 20
+	for len(payload) < size && err == nil {
+		from, n := len(payload), min(part, size-len(payload))
+		payload = slices.Grow(payload, n)[:from+n]
+		_, err = io.ReadFull(r, payload[from:])
+	}
+	return payload, err
+}
+
 func readFrame(r *bufio.Reader) (kind byte, id uint64, payload []byte, err error) {
 	var header [frameHeader]byte
 	if _, err = io.ReadFull(r, header[:]); err != nil {
@@ -249,7 +262,6 @@ func readFrame(r *bufio.Reader) (kind byte, id uint64, payload []byte, err error
 	if size > maxFrameBytes {
 		return 0, 0, nil, fmt.Errorf("frame of %d bytes", size)
 	}
-	payload = make([]byte, size)
-	_, err = io.ReadFull(r, payload)
+	payload, err = readPayload(r, int(size))
 	return header[4], binary.BigEndian.Uint64(header[5:]), payload, err
 }

@@ -90,7 +90,11 @@ func (e *encoder) section(s fsm.Section) {
 }
 
 func (d *decoder) section() fsm.Section {
-	return fsm.Section{Incarnation: d.uint(), LowWater: d.uint(), Count: int(d.uint()), Requests: d.bytes()}
+	s := fsm.Section{Incarnation: d.uint(), LowWater: d.uint(), Count: int(d.uint()), Requests: d.bytes()}
+	if !s.Valid() {
+		d.fail()
+	}
+	return s
 }
 
 func (e *encoder) calls(calls []fsm.Call) {
@@ -107,8 +111,12 @@ func (e *encoder) calls(calls []fsm.Call) {
 func (d *decoder) calls() []fsm.Call {
 	calls := make([]fsm.Call, d.count())
 	for i := range calls {
-		calls[i].DB = uint8(d.uint())
+		db := d.uint()
+		calls[i].DB = uint8(db)
 		calls[i].Args = make([][]byte, d.count())
+		if db >= fsm.Databases || len(calls[i].Args) == 0 {
+			d.fail()
+		}
 		for j := range calls[i].Args {
 			calls[i].Args[j] = d.bytes()
 		}
