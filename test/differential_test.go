@@ -187,6 +187,8 @@ func comparison(args, asked []string) compare {
 		return func(got, want talk.Value, version int) bool { return talk.Same(got, want, version, true) }
 	case "randomkey", "object":
 		return sameKind
+	case "dbsize": // Redis counts what SET has given a deadline in the past, until it meets it
+		return within(100)
 	case "scan", "sscan", "hscan", "zscan":
 		return sameKind
 	case "spop", "srandmember", "hrandfield", "zrandmember":
