@@ -21,7 +21,7 @@ func allocated(f func()) uint64 {
 }
 
 // call is a command line in database 0.
-func call(args ...string) Call {
+func commandCall(args ...string) Call {
 	var c Call
 	for _, arg := range args {
 		c.Args = append(c.Args, []byte(arg))
@@ -32,9 +32,9 @@ func call(args ...string) Call {
 // Apply takes any bytes or panics with a sentence that tells where the log is damaged.
 // Whatever it has taken can be written down and read back.
 func FuzzDecodeEntry(f *testing.F) {
-	requests := AppendRequest(nil, 1, Request{Calls: []Call{call("SET", "k", "v", "PX", "5")}})
-	requests = AppendRequest(requests, 2, Request{Multi: true, Watch: 3, Calls: []Call{call("SADD", "s", "a", "1"), call("SPOP", "s")}})
-	requests = AppendRequest(requests, 3, Request{Calls: []Call{call("WATCH", "3", "k")}})
+	requests := AppendRequest(nil, 1, Request{Calls: []Call{commandCall("SET", "k", "v", "PX", "5")}})
+	requests = AppendRequest(requests, 2, Request{Multi: true, Watch: 3, Calls: []Call{commandCall("SADD", "s", "a", "1"), commandCall("SPOP", "s")}})
+	requests = AppendRequest(requests, 3, Request{Calls: []Call{commandCall("WATCH", "3", "k")}})
 	f.Add(AppendEntry(nil, 5, 7, []Section{{Incarnation: 1, Count: 3, Requests: requests}}))
 	f.Add(AppendEntry(nil, 5, 7, []Section{{Incarnation: 2, LowWater: 2, Count: 3, Requests: requests}, {Incarnation: 1, LowWater: 1, Count: 1, Requests: requests}}))
 	f.Add(AppendEntry(nil, 1<<60, 7, nil))
@@ -74,8 +74,8 @@ func FuzzDecodeEntry(f *testing.F) {
 // The decoder of requests does not believe numbers: what it allocates is bounded by what
 // is there.
 func FuzzDecodeRequest(f *testing.F) {
-	f.Add(AppendRequest(nil, 1, Request{Calls: []Call{call("SET", "k", "v")}}))
-	f.Add(AppendRequest(nil, 1<<63, Request{Multi: true, Watch: 3, Calls: []Call{call("PING"), call("GET", "")}}))
+	f.Add(AppendRequest(nil, 1, Request{Calls: []Call{commandCall("SET", "k", "v")}}))
+	f.Add(AppendRequest(nil, 1<<63, Request{Multi: true, Watch: 3, Calls: []Call{commandCall("PING"), commandCall("GET", "")}}))
 	f.Add([]byte("\x01\x00\xff\xff\xff\xff\x0f\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > fuzzBytes {
@@ -114,7 +114,7 @@ func FuzzRestore(f *testing.F) {
 	}
 	for _, line := range []string{"SET k v", "SET k2 12345 EX 100", "RPUSH l a b 1", "SADD e a b", "SADD i 1 2 3", "ZADD z 1 a 2.5 b",
 		"HSET h f v", "SETEX x 10 " + strings.Repeat("long", 30), "WATCH 1 k nosuch", "CONFIG SET notify-keyspace-events KEA", "SCRIPT LOAD x=1"} {
-		do(Request{Calls: []Call{call(strings.Fields(line)...)}})
+		do(Request{Calls: []Call{commandCall(strings.Fields(line)...)}})
 	}
 	var file bytes.Buffer
 	if _, err := m.Snapshot().WriteTo(&file); err != nil {
@@ -186,7 +186,7 @@ func use(t *testing.T, m *Machine) {
 	for db := range uint8(Databases) {
 		m.dbs[db].keys.walk(0, func(_ uint64, o *object) bool {
 			for _, command := range []string{"GET", "LRANGE", "SMEMBERS", "HGETALL", "ZRANGE", "OBJECT ENCODING", "PTTL"} {
-				c := call(strings.Fields(command)...)
+				c := commandCall(strings.Fields(command)...)
 				c.DB, c.Args = db, append(c.Args, []byte(o.key))
 				if command == "LRANGE" || command == "ZRANGE" {
 					c.Args = append(c.Args, []byte("0"), []byte("-1"))
@@ -196,7 +196,7 @@ func use(t *testing.T, m *Machine) {
 			return true
 		})
 		for _, line := range lines {
-			c := call(strings.Fields(line)...)
+			c := commandCall(strings.Fields(line)...)
 			c.DB = db
 			m.Read(m.Clock(), 1, []Call{c})
 		}
@@ -204,7 +204,7 @@ func use(t *testing.T, m *Machine) {
 	index := m.Index() + 1
 	m.Apply(index, AppendRegistration(nil, m.Clock(), "new", 7, 0))
 	for number := range uint64(5) {
-		requests = AppendRequest(requests, number+1, Request{Multi: true, Watch: number, Calls: []Call{call("SET", "new", "x")}})
+		requests = AppendRequest(requests, number+1, Request{Multi: true, Watch: number, Calls: []Call{commandCall("SET", "new", "x")}})
 	}
 	m.Apply(index+1, AppendEntry(nil, m.Clock(), 1, []Section{{Incarnation: index, Count: 5, Requests: requests}}))
 	for _, w := range m.watches.sorted() {

@@ -193,8 +193,6 @@ func comparison(args, asked []string) compare {
 		return sameKind
 	case "spop", "srandmember", "hrandfield", "zrandmember":
 		return sameShape
-	case "dbsize": // Redis counts a key that was set with a deadline in the past, for a moment
-		return sameKind
 	case "ttl", "expiretime":
 		return within(3)
 	case "pttl", "pexpiretime":
