@@ -43,6 +43,7 @@ var different = map[string]string{
 	"srandmember":     "at most 16777216 members that may repeat",
 	"subscribe":       "not inside MULTI",
 	"wait":            "counts voters that hold every write acknowledged before",
+	"zadd":            "a small sorted set holds 0 for -0, also if it was large once",
 	"zrandmember":     "at most 16777216 members that may repeat",
 	"acl|save":        "a copy: users are kept without it",
 	"psubscribe":      "not inside MULTI",
