@@ -427,6 +427,35 @@ func TestEmptiedDiskComesBackAsNonVoter(t *testing.T) {
 	}
 }
 
+// A snapshot can be taken right after a change of members, and without any write since.
+func TestSnapshotAfterChangeOfMembers(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	c.write(0, "SET k v")
+	lost := (c.leader() + 1) % 3
+	c.stop(lost)
+	if err := os.RemoveAll(c.config(lost).Dir); err != nil {
+		t.Fatal(err)
+	}
+	c.start(lost)
+	for deadline := time.Now().Add(20 * time.Second); c.nodes[lost].Ready() != nil; {
+		if time.Now().After(deadline) {
+			t.Fatal(c.nodes[lost].Ready())
+		}
+		if err := c.nodes[c.leader()].Save(context.Background()); err != nil {
+			t.Fatalf("while members change: %v", err)
+		}
+	}
+	r := c.nodes[c.leader()].raft()
+	if err := r.AddVoter(raft.ServerID(c.config(lost).ID), raft.ServerAddress(c.bus[lost]), 0, 0).Error(); err != nil {
+		t.Fatal(err)
+	}
+	for i, n := range c.nodes {
+		if err := n.Save(context.Background()); err != nil {
+			t.Errorf("n%d: %v", i+1, err)
+		}
+	}
+}
+
 func TestWithoutMajority(t *testing.T) {
 	c := newCluster(t, 3, func(config *Config) { config.CommitTimeout = 500 * time.Millisecond })
 	c.write(0, "SET k v")

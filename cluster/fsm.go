@@ -33,6 +33,11 @@ func (s stateMachine) Restore(r io.ReadCloser) error {
 	return nil
 }
 
+// StoreConfiguration makes this a raft.ConfigurationStore, so that raft counts entries
+// that change the members as applied: without it no snapshot could be taken after one
+// until the next write.
+func (s stateMachine) StoreConfiguration(uint64, raft.Configuration) {}
+
 // apply is called by raft for each entry in the order of the log.
 func (n *Node) apply(l *raft.Log) any {
 	n.applyMu.Lock()

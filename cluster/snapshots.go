@@ -73,6 +73,15 @@ func (s *snapshots) save() error {
 	s.mu.Unlock()
 
 	err := r.Snapshot().Error()
+	for range 100 {
+		// Raft has no name for this error. It is over as soon as a change of members that
+		// was just committed has passed by the machine.
+		if err == nil || !strings.HasPrefix(err.Error(), "cannot take snapshot now") {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+		err = r.Snapshot().Error()
+	}
 	if errors.Is(err, raft.ErrNothingNewToSnapshot) {
 		err = nil
 	}
