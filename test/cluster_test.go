@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"holdfast/test/harness"
+	"holdfast/test/workload"
 )
 
 // binary is the node that the tests run, built once.
@@ -67,4 +68,15 @@ func do(t *testing.T, c *harness.Conn, args ...string) any {
 		t.Fatalf("%v: %v", args, err)
 	}
 	return reply
+}
+
+// letLoose lets a load loose on a cluster. It ends with the test, at the latest: the next
+// test may get the same ports.
+func letLoose(t *testing.T, c *harness.Cluster, addrs []string, options workload.Options) *workload.Load {
+	load := workload.Start(addrs, options)
+	t.Cleanup(func() {
+		c.Close() // so that nobody waits for a node that is paused
+		load.Stop()
+	})
+	return load
 }

@@ -24,7 +24,7 @@ func TestDamagedDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	victim := c.Others(leader)[0]
-	load := workload.Start(c.Addrs(), workload.Options{Clients: 2, Interval: time.Millisecond})
+	load := letLoose(t, c, c.Addrs(), workload.Options{Clients: 2, Interval: time.Millisecond})
 	time.Sleep(500 * time.Millisecond)
 	if _, err := victim.Do("SAVE"); err != nil {
 		t.Fatal(err)

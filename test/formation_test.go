@@ -112,34 +112,23 @@ func TestRefusals(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	join := []string{"--join", c.Nodes[0].Bus + "," + c.Nodes[1].Bus, "--bootstrap-expect", "3"}
-	newcomer := func(name string, flags ...string) *harness.Node {
-		n := c.Add(name, 4)
+	// A newcomer has ports and a directory of its own, and the flags of the second node.
+	newcomer := func(flags ...string) *harness.Node {
+		n := c.Add("newcomer", 4)
 		c.Nodes = c.Nodes[:3] // it is not to be waited for
-		n.Flags = append(append(n.Flags, join...), flags...)
-		t.Cleanup(func() { n.Kill() })
-		return n
+		return c.Nodes[1].With(slices.Concat([]string{"--dir", n.Dir, "--listen", n.Addr, "--bus", n.Bus, "--http", n.HTTP}, flags)...)
 	}
-
-	wantRefusal(t, newcomer("n2"), `duplicate id`, `"n2"`, "give each its own --id (and --dir)")
-	wantRefusal(t, newcomer("n4", "--dir", c.Nodes[0].Dir), c.Nodes[0].Dir, "in use by another process", "--dir")
-	wantRefusal(t, newcomer("n5", "--join", c.Nodes[0].Bus+","+other.Nodes[0].Bus), "names nodes of two clusters", "name those of one")
+	wantRefusal(t, newcomer(), `duplicate id`, `"n2"`, "give each its own --id (and --dir)")
+	wantRefusal(t, newcomer("--dir", c.Nodes[0].Dir, "--id", "n1"), c.Nodes[0].Dir, "in use by another process", "--dir")
+	wantRefusal(t, newcomer("--dir", t.TempDir(), "--id", "n5", "--join", c.Nodes[0].Bus+","+other.Nodes[0].Bus), "names nodes of two clusters", "name those of one")
 
 	moved := c.Nodes[2]
 	if err := moved.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	flags := moved.Flags
-	with := func(change ...string) *harness.Node {
-		moved.Flags = slices.Concat(flags, change)
-		return moved
-	}
-	wantRefusal(t, with("--id", "stranger"), moved.Dir, `belongs to node "n3"`, "--id n3")
-	wantRefusal(t, with("--log-store", "bolt"), `"wal"`, "start with --log-store wal")
-	with()
-	moved.Flags[slices.Index(moved.Flags, "--join")+1] = other.Nodes[0].Bus
-	wantRefusal(t, moved, "other cluster", "check --join")
-	moved.Flags = flags
+	wantRefusal(t, moved.With("--id", "stranger"), moved.Dir, `belongs to node "n3"`, "--id n3")
+	wantRefusal(t, moved.With("--log-store", "bolt"), `"wal"`, "start with --log-store wal")
+	wantRefusal(t, moved.With("--join", other.Nodes[0].Bus), "other cluster", "check --join")
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func TestRestartOfAllNodes(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			c := start(t, test.flags...)
-			load := workload.Start(c.Addrs(), workload.Options{Clients: 4, Interval: time.Millisecond})
+			load := letLoose(t, c, c.Addrs(), workload.Options{Clients: 4, Interval: time.Millisecond})
 			first := setKeys(t, c.Nodes[0], "first")
 			if test.snapshot {
 				for _, n := range c.Nodes {
@@ -79,7 +79,7 @@ func TestRestartOfAllNodes(t *testing.T) {
 // could in good faith, the writes were lost.
 func TestEmptiedNodeDoesNotVote(t *testing.T) {
 	t.Parallel()
-	c := start(t, "--commit-timeout", "3s")
+	c := start(t, "--commit-timeout", "1s")
 	leader, err := c.Leader()
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func TestEmptiedNodeDoesNotVote(t *testing.T) {
 	if err := asleep.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	load := workload.Start([]string{leader.Addr, emptied.Addr}, workload.Options{Clients: 4, Interval: time.Millisecond})
+	load := letLoose(t, c, []string{leader.Addr, emptied.Addr}, workload.Options{Clients: 4, Interval: time.Millisecond})
 	time.Sleep(500 * time.Millisecond)
 	keys := setKeys(t, leader, "awake")
 	load.Down(leader.Addr)

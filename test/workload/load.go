@@ -18,6 +18,7 @@ type Load struct {
 	targets []*target
 	clients []*client
 	stop    chan struct{}
+	once    sync.Once // closes stop
 	done    sync.WaitGroup
 
 	window atomic.Int64 // when the running measurement of pauses began, in Unix ns; 0 without one
@@ -77,7 +78,7 @@ func Start(addrs []string, options Options) *Load {
 
 // Stop ends the clients after the command that each is at.
 func (l *Load) Stop() {
-	close(l.stop)
+	l.once.Do(func() { close(l.stop) })
 	l.done.Wait()
 }
 
