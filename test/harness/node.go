@@ -303,6 +303,23 @@ func (n *Node) Log() string {
 	return string(log)
 }
 
+// LogFile is where the node logs.
+func (n *Node) LogFile() string { return n.log }
+
+// With is another process at the node's place: its flags, some of them with other values,
+// and a log of its own.
+func (n *Node) With(flags ...string) *Node {
+	other := &Node{Name: n.Name, Addr: n.Addr, HTTP: n.HTTP, Bus: n.Bus, Dir: n.Dir, Password: n.Password, binary: n.binary, log: n.log + ".other"}
+	other.Flags = append(slices.Clone(n.Flags), flags...)
+	for i := 0; i+1 < len(flags); i += 2 { // a flag that is given twice is a mistake
+		at := slices.Index(other.Flags, flags[i])
+		if at < len(n.Flags) {
+			other.Flags = slices.Delete(other.Flags, at, at+2)
+		}
+	}
+	return other
+}
+
 // Snapshots lists the snapshot files on the node's disk, in RDB form, oldest first.
 func (n *Node) Snapshots() []string {
 	files, _ := filepath.Glob(filepath.Join(n.Dir, "raft", "snapshots", "*[0-9]", "state.bin")) // not those in *.tmp
