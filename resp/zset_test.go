@@ -79,7 +79,9 @@ func restore(t *testing.T, store *memoryStore) []byte {
 	if got, want := again.Digest(), snapshot.Digest(); got != want {
 		t.Fatalf("restored: digest %s, was %s", got, want)
 	}
-	store.machine = restored
+	if err := store.machine.Restore(bytes.NewReader(file.Bytes())); err != nil { // and go on from there
+		t.Fatal(err)
+	}
 	return file.Bytes()
 }
 
