@@ -43,7 +43,7 @@ func (n *Node) handle(from *asker, kind byte, id uint64, payload []byte) {
 			answer(e.buf, err)
 		}()
 	case askRead:
-		calls := d.calls()
+		limit, calls := int(d.uint()), d.calls()
 		if d.err != nil || !n.route.leading() {
 			answer(nil, errNotLeader)
 			return
@@ -51,7 +51,7 @@ func (n *Node) handle(from *asker, kind byte, id uint64, payload []byte) {
 		go func() {
 			ctx, cancel := context.WithTimeout(context.Background(), n.config.CommitTimeout)
 			defer cancel()
-			replies, err := n.readLeading(ctx, calls)
+			replies, err := n.readLeading(ctx, calls, limit)
 			var e encoder
 			e.replies(replies)
 			answer(e.buf, err)

@@ -53,7 +53,7 @@ func BenchmarkRead(b *testing.B) {
 		}
 		get := []fsm.Call{call("GET k")}
 		return func() error {
-			_, err := n.Read(ctx, get)
+			_, err := n.Read(ctx, get, 1)
 			return err
 		}
 	})

@@ -158,7 +158,7 @@ func (c *testCluster) write(i int, line string) string {
 
 func (c *testCluster) read(i int, line string) string {
 	c.t.Helper()
-	replies, err := c.nodes[i].Read(context.Background(), []fsm.Call{call(line)})
+	replies, err := c.nodes[i].Read(context.Background(), []fsm.Call{call(line)}, 1)
 	if err != nil {
 		c.t.Fatalf("%s at n%d: %v", line, i+1, err)
 	}
@@ -201,6 +201,21 @@ func TestWriteAnywhereReadEverywhere(t *testing.T) {
 			}
 			c.same()
 		})
+	}
+}
+
+// Of reads with long replies only the first are made, wherever they are made.
+func TestReadLimit(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	calls := []fsm.Call{call("GET k"), call("GET k"), call("GET k")}
+	for i, n := range c.nodes {
+		c.write(c.leader(), "SET k 0123456789") // followers may not have it yet: then the leader reads
+		for limit, want := range map[int]int{1: 1, 20: 2, 1000: 3} {
+			replies, err := n.Read(context.Background(), calls, limit)
+			if err != nil || len(replies) != want {
+				t.Errorf("n%d: %d replies with the limit %d, want %d (%v)", i+1, len(replies), limit, want, err)
+			}
+		}
 	}
 }
 
@@ -471,10 +486,10 @@ func TestWithoutMajority(t *testing.T) {
 	if _, err := n.Write(context.Background(), []fsm.Request{{Calls: []fsm.Call{call("SET k w")}}}); err != ErrNoLeader {
 		t.Errorf("write: %v", err)
 	}
-	if _, err := n.Read(context.Background(), []fsm.Call{call("GET k")}); err != ErrNoLeader {
+	if _, err := n.Read(context.Background(), []fsm.Call{call("GET k")}, 1); err != ErrNoLeader {
 		t.Errorf("read: %v", err)
 	}
-	if replies, err := n.ReadLocal(context.Background(), []fsm.Call{call("GET k")}); err != nil || string(replies[0]) != string(fsm.BulkString("v")) {
+	if replies, err := n.ReadLocal(context.Background(), []fsm.Call{call("GET k")}, 1); err != nil || string(replies[0]) != string(fsm.BulkString("v")) {
 		t.Errorf("local read: %q, %v", replies, err)
 	}
 }
@@ -495,7 +510,7 @@ func TestBeforeFormation(t *testing.T) {
 	if _, err := n.Write(ctx, []fsm.Request{{Calls: []fsm.Call{call("SET k v")}}}); err != ErrNotFormed || ctx.Err() != nil {
 		t.Errorf("write: %v (%v)", err, ctx.Err())
 	}
-	if _, err := n.Read(ctx, []fsm.Call{call("GET k")}); err != ErrNotFormed || ctx.Err() != nil {
+	if _, err := n.Read(ctx, []fsm.Call{call("GET k")}, 1); err != ErrNotFormed || ctx.Err() != nil {
 		t.Errorf("read: %v (%v)", err, ctx.Err())
 	}
 }

@@ -21,7 +21,7 @@ import (
 // text). Two nodes keep two links, one for the questions of each.
 const (
 	askPropose    byte = iota + 1 // section -> results
-	askRead                       // calls -> replies
+	askRead                       // limit, calls -> replies
 	askReadIndex                  // -> index, now
 	askTerm                       // -> term
 	askLogState                   // -> term, last term, last index, applied, stands

@@ -22,8 +22,9 @@ type readPoint struct {
 // Read runs commands on the local copy as of a point that covers every write
 // acknowledged before the call: a quorum has answered a question asked after it that
 // the leader still leads (Ongaro, "Consensus: Bridging Theory and Practice", section
-// 6.4). It returns one reply per command; the replies are the caller's.
-func (n *Node) Read(ctx context.Context, calls []fsm.Call) ([]fsm.Reply, error) {
+// 6.4). It returns a reply to each command, all as of one state; or, once they are as
+// long as limit, in bytes, to the first ones only. The replies are the caller's.
+func (n *Node) Read(ctx context.Context, calls []fsm.Call, limit int) ([]fsm.Reply, error) {
 	start := time.Now()
 	for {
 		leader, changed := n.route.get()
@@ -33,9 +34,9 @@ func (n *Node) Read(ctx context.Context, calls []fsm.Call) ([]fsm.Reply, error) 
 		case !n.formed():
 			err = ErrNotFormed
 		case leader == n.identity.NodeID:
-			replies, err = n.readLeading(ctx, calls)
+			replies, err = n.readLeading(ctx, calls, limit)
 		case leader != "":
-			replies, err = n.readFollowing(ctx, leader, changed, calls)
+			replies, err = n.readFollowing(ctx, leader, changed, calls, limit)
 		}
 		if err == nil {
 			return replies, nil
@@ -50,13 +51,13 @@ func (n *Node) Read(ctx context.Context, calls []fsm.Call) ([]fsm.Reply, error) 
 	}
 }
 
-// ReadLocal runs commands on this node's copy as it is, at this node's clock.
-func (n *Node) ReadLocal(_ context.Context, calls []fsm.Call) ([]fsm.Reply, error) {
-	replies, _ := n.machine.Read(n.now(), rand.Uint64(), calls)
+// ReadLocal is Read on this node's copy as it is, at this node's clock.
+func (n *Node) ReadLocal(_ context.Context, calls []fsm.Call, limit int) ([]fsm.Reply, error) {
+	replies, _ := n.machine.ReadSome(n.now(), rand.Uint64(), calls, limit)
 	return replies, nil
 }
 
-func (n *Node) readLeading(ctx context.Context, calls []fsm.Call) ([]fsm.Reply, error) {
+func (n *Node) readLeading(ctx context.Context, calls []fsm.Call, limit int) ([]fsm.Reply, error) {
 	for {
 		point, err := n.rounds.confirm(ctx)
 		if err != nil {
@@ -65,7 +66,7 @@ func (n *Node) readLeading(ctx context.Context, calls []fsm.Call) ([]fsm.Reply, 
 		if err := n.waitApplied(ctx, point.index, 0); err != nil {
 			return nil, err
 		}
-		replies, due := n.machine.Read(point.now, rand.Uint64(), calls)
+		replies, due := n.machine.ReadSome(point.now, rand.Uint64(), calls, limit)
 		if due == 0 {
 			return replies, nil
 		}
@@ -87,13 +88,13 @@ func (n *Node) waitApplied(ctx context.Context, index uint64, clock fsm.Millis) 
 	return n.progress.wait(ctx, n.machine, index, clock)
 }
 
-func (n *Node) readFollowing(ctx context.Context, leader string, changed <-chan struct{}, calls []fsm.Call) ([]fsm.Reply, error) {
+func (n *Node) readFollowing(ctx context.Context, leader string, changed <-chan struct{}, calls []fsm.Call, limit int) ([]fsm.Reply, error) {
 	point, err := n.asks.confirm(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if n.machine.Index() >= point.index {
-		replies, due := n.machine.Read(point.now, rand.Uint64(), calls)
+		replies, due := n.machine.ReadSome(point.now, rand.Uint64(), calls, limit)
 		if due == 0 {
 			return replies, nil
 		}
@@ -106,6 +107,7 @@ func (n *Node) readFollowing(ctx context.Context, leader string, changed <-chan 
 		return nil, errLinkDown
 	}
 	var e encoder
+	e.uint(uint64(limit))
 	e.calls(calls)
 	type outcome struct {
 		replies []fsm.Reply

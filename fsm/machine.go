@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -276,12 +277,22 @@ func (m *Machine) nextDead() (db int, due *deadlines) {
 // passed at now but not yet by the log: the reads must be asked again once Clock() has
 // reached due.
 func (m *Machine) Read(now Millis, seed uint64, calls []Call) (replies []Reply, due Millis) {
-	replies = make([]Reply, len(calls))
+	return m.ReadSome(now, seed, calls, math.MaxInt)
+}
+
+// ReadSome is Read of only the first calls, at least one, once their replies are as long
+// as limit, in bytes.
+func (m *Machine) ReadSome(now Millis, seed uint64, calls []Call, limit int) (replies []Reply, due Millis) {
+	replies = make([]Reply, 0, len(calls))
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	tx := Tx{m: m, now: max(now, m.clock), rand: Rand{seed}, asking: true}
-	for i, call := range calls {
-		replies[i] = tx.run(call)
+	for _, call := range calls {
+		reply := tx.run(call)
+		replies = append(replies, reply)
+		if limit -= len(reply); limit <= 0 {
+			break
+		}
 	}
 	return replies, tx.due
 }

@@ -2,6 +2,7 @@ package resp
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,12 +12,11 @@ import (
 // batch collects consecutive commands of one kind, so that a pipeline of writes is
 // replicated as one group and a pipeline of reads is answered at one index.
 type batch struct {
-	write  bool
-	rows   []*row        // of each command
-	calls  []fsm.Call    // of each command
-	group  []fsm.Request // of the writes: group[i].Calls is calls[i:i+1]
-	bytes  int
-	maxGet int // commands in the next batch of reads: fewer when their replies are long
+	write bool
+	rows  []*row        // of each command
+	calls []fsm.Call    // of each command
+	group []fsm.Request // of the writes: group[i].Calls is calls[i:i+1]
+	bytes int
 }
 
 func (b *batch) empty() bool { return len(b.rows) == 0 }
@@ -105,15 +105,12 @@ func (c *conn) enqueue(row *row, args [][]byte, size int) {
 	b, cfg := &c.batch, &c.server.cfg
 	write := row.Flags&fsm.Write != 0 || c.heldTo(row)
 	if !b.empty() {
-		full := len(b.rows) >= cfg.GroupCommands || b.bytes+size > cfg.GroupBytes ||
-			!write && len(b.rows) >= b.maxGet
+		full := len(b.rows) >= cfg.GroupCommands || b.bytes+size > cfg.GroupBytes
 		if b.write != write || full {
 			// The arguments of this command stay where they are: only what the batch
 			// used is given back.
 			c.runBatch()
 		}
-	} else if b.maxGet == 0 {
-		b.maxGet = min(firstReads, cfg.GroupCommands)
 	}
 	b.write = write
 	b.rows = append(b.rows, row)
@@ -133,33 +130,43 @@ func (c *conn) runBatch() {
 		b.reset()
 		return
 	}
-	start := time.Now()
-	replies, err := c.callStore(b)
-	took := time.Since(start) / time.Duration(len(b.rows)) // each command's share of the batch
-	fallback := fsm.Reply(nil)
-	if err != nil {
-		fallback = errorReply(err)
-	} else if len(replies) < len(b.rows) {
-		fallback = errorReply(errors.New("internal error: a command got no reply"))
-	}
-	total := 0
-	for i, row := range b.rows {
-		reply := fallback
-		if i < len(replies) && len(replies[i]) > 0 {
-			reply = replies[i]
+	for done := 0; done < len(b.rows); {
+		start := time.Now()
+		replies, err := c.callStore(b, done)
+		done += c.answerBatch(b.rows[done:], replies, err, time.Since(start))
+		if c.closing {
+			break // nobody would see the rest
 		}
-		total += len(reply)
-		row.stats.add(1, took, reply.IsError())
-		c.answer(reply)
-	}
-	c.server.stats.commands.Add(int64(len(b.rows)))
-	if !b.write {
-		b.fitReads(total, c.server.cfg.GroupCommands)
 	}
 	b.reset()
 }
 
-func (c *conn) callStore(b *batch) ([]fsm.Reply, error) {
+// answerBatch answers the first of some commands, at least one, and returns how many.
+func (c *conn) answerBatch(rows []*row, replies []fsm.Reply, err error, took time.Duration) int {
+	if err == nil && (len(replies) == 0 || len(replies) < len(rows) && c.batch.write) {
+		err = errNoReply
+	}
+	if err != nil {
+		replies = slices.Repeat([]fsm.Reply{errorReply(err)}, len(rows))
+	}
+	took /= time.Duration(len(replies)) // each command's share
+	for i, reply := range replies {
+		if len(reply) == 0 {
+			reply = errorReply(errNoReply)
+		}
+		rows[i].stats.add(1, took, reply.IsError())
+		c.answer(reply)
+	}
+	c.server.stats.commands.Add(int64(len(replies)))
+	return len(replies)
+}
+
+var errNoReply = errors.New("internal error: a command got no reply")
+
+// callStore runs the commands of a batch from one on. Of reads with long replies it
+// runs the first ones only: a connection holds replies in memory until they are written,
+// and a thousand GETs of a megabyte each would be a gigabyte.
+func (c *conn) callStore(b *batch, from int) ([]fsm.Reply, error) {
 	if b.write {
 		for i := range b.calls {
 			request := fsm.Request{Calls: b.calls[i : i+1 : i+1]}
@@ -171,31 +178,14 @@ func (c *conn) callStore(b *batch) ([]fsm.Reply, error) {
 		return c.server.store.Write(c.ctx, b.group)
 	}
 	if c.readOnly {
-		return c.server.store.ReadLocal(c.ctx, b.calls)
+		return c.server.store.ReadLocal(c.ctx, b.calls[from:], c.server.cfg.GroupBytes)
 	}
-	return c.server.store.Read(c.ctx, b.calls)
+	return c.server.store.Read(c.ctx, b.calls[from:], c.server.cfg.GroupBytes)
 }
 
 // heldTo reports whether a command runs others for the client, which has to be held to
 // what its user may do. The keyspace does that.
 func (c *conn) heldTo(row *row) bool { return row.Group == "scripting" && !c.user.Unrestricted() }
-
-// firstReads is how many reads a connection's first batch has at most.
-const firstReads = 16
-
-// fitReads keeps the replies of a batch of reads near a megabyte, whatever the values
-// are: a connection holds those of one batch in memory, and a thousand GETs of a
-// megabyte each would be a gigabyte.
-func (b *batch) fitReads(total, most int) {
-	const target = 1 << 20
-	n := len(b.rows)
-	switch {
-	case total > target:
-		b.maxGet = max(1, n*target/total)
-	case n >= b.maxGet:
-		b.maxGet = min(2*b.maxGet, most)
-	}
-}
 
 // errorReply is the reply to a command that failed: "-CODE text" by the Code method
 // found in err's chain, else -ERR.

@@ -17,12 +17,13 @@ type Store interface {
 	// returns, but may read it until then.
 	Write(ctx context.Context, group []fsm.Request) ([]fsm.Reply, error)
 
-	// Read runs commands that see every write acknowledged before the call, and
-	// returns one reply to each.
-	Read(ctx context.Context, calls []fsm.Call) ([]fsm.Reply, error)
+	// Read runs commands on one state that has every write acknowledged before the call.
+	// It returns a reply to each; or, once they are as long as limit, in bytes, to the
+	// first ones only, at least one.
+	Read(ctx context.Context, calls []fsm.Call, limit int) ([]fsm.Reply, error)
 
-	// ReadLocal runs commands on this node's copy as it is: what READONLY asks for.
-	ReadLocal(ctx context.Context, calls []fsm.Call) ([]fsm.Reply, error)
+	// ReadLocal is Read on this node's copy as it is: what READONLY asks for.
+	ReadLocal(ctx context.Context, calls []fsm.Call, limit int) ([]fsm.Reply, error)
 
 	// Wait returns how many other nodes hold every write acknowledged before the call,
 	// as soon as that is at least replicas, or when ctx ends (with no error).

@@ -20,7 +20,8 @@ type memoryStore struct {
 	buf     []byte
 
 	groups [][]int // commands in each request of each group written
-	reads  []int   // commands in each batch read
+	reads  []int   // commands answered in each batch read
+	most   int     // bytes of the replies of a batch read
 	local  int     // batches read by ReadLocal
 	gate   chan struct{}
 	status Status
@@ -72,24 +73,32 @@ func (s *memoryStore) Write(ctx context.Context, group []fsm.Request) ([]fsm.Rep
 	return replies, nil
 }
 
-func (s *memoryStore) Read(ctx context.Context, calls []fsm.Call) ([]fsm.Reply, error) {
+func (s *memoryStore) Read(ctx context.Context, calls []fsm.Call, limit int) ([]fsm.Reply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.reads = append(s.reads, len(calls))
 	now := fsm.Millis(time.Now().UnixMilli())
-	replies, due := s.machine.Read(now, 1, calls)
+	replies, due := s.machine.ReadSome(now, 1, calls, limit)
 	if due != 0 {
 		s.apply(fsm.AppendEntry(nil, now, 1, nil))
-		replies, _ = s.machine.Read(now, 1, calls)
+		replies, _ = s.machine.ReadSome(now, 1, calls, limit)
 	}
+	s.reads = append(s.reads, len(replies))
+	s.most = max(s.most, total(replies))
 	return replies, nil
 }
 
-func (s *memoryStore) ReadLocal(ctx context.Context, calls []fsm.Call) ([]fsm.Reply, error) {
+func total(replies []fsm.Reply) (bytes int) {
+	for _, reply := range replies {
+		bytes += len(reply)
+	}
+	return bytes
+}
+
+func (s *memoryStore) ReadLocal(ctx context.Context, calls []fsm.Call, limit int) ([]fsm.Reply, error) {
 	s.mu.Lock()
 	s.local++
 	s.mu.Unlock()
-	return s.Read(ctx, calls)
+	return s.Read(ctx, calls, limit)
 }
 
 func (s *memoryStore) Wait(ctx context.Context, replicas int) (int, error) {

@@ -2,6 +2,7 @@ package resp
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -186,7 +187,7 @@ func (c *conn) callTransaction(request fsm.Request, write bool) (fsm.Reply, erro
 	if c.readOnly {
 		read = c.server.store.ReadLocal
 	}
-	replies, err := read(c.ctx, request.Calls)
+	replies, err := read(c.ctx, request.Calls, math.MaxInt)
 	if err != nil {
 		return nil, err
 	}
