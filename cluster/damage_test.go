@@ -234,3 +234,50 @@ func TestDamagedSnapshot(t *testing.T) {
 		d.wantKeys(damagedKeys)
 	})
 }
+
+// The same where the log is in a Bolt file, and in the one that has term and vote.
+func TestDamagedBolt(t *testing.T) {
+	c := newCluster(t, 1, func(config *Config) { config.LogStore = "bolt" })
+	for k := range damagedKeys {
+		c.write(0, fmt.Sprintf("SET k%d value-%d", k, k))
+	}
+	d := damaged{testCluster: c}
+	d.stop(0)
+	const log, stable = "raft/log.db", "raft/stable.db"
+	whole := c.dir
+	for _, damage := range []struct {
+		file   string
+		change func([]byte) []byte
+	}{
+		{log, func(data []byte) []byte { return bytes.ReplaceAll(data, []byte("value-20"), []byte("value-21")) }},
+		{log, func(data []byte) []byte { clear(data[16<<10:]); return data }},
+		{log, func(data []byte) []byte { return data[:len(data)/2] }},
+		{stable, func(data []byte) []byte { clear(data[:8<<10]); return data }},
+		{stable, func(data []byte) []byte { return data[:10000] }},
+	} {
+		c.dir = t.TempDir() // Bolt does not give a file back that it panics about
+		if err := os.CopyFS(c.dir, os.DirFS(whole)); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(c.config(0).Dir, damage.file)
+		d.change(file, damage.change)
+		d.wantRefused(file, "is damaged")
+	}
+	c.dir = whole
+	d.wantKeys(damagedKeys)
+}
+
+// A log that is gone is not taken for that of a new node.
+func TestLostLog(t *testing.T) {
+	for store, files := range map[string]string{"wal": "raft/wal", "bolt": "raft/log.db"} {
+		t.Run(store, func(t *testing.T) {
+			c := newCluster(t, 1, func(config *Config) { config.LogStore = store })
+			c.write(0, "SET k v")
+			c.stop(0)
+			if err := os.RemoveAll(filepath.Join(c.config(0).Dir, files)); err != nil {
+				t.Fatal(err)
+			}
+			damaged{testCluster: c}.wantRefused(c.config(0).Dir, "has lost its content")
+		})
+	}
+}

@@ -70,12 +70,19 @@ func (n *Node) server(r *raft.Raft, id raft.ServerID) (raft.Server, bool) {
 func (n *Node) tendMembers() {
 	ticker := time.NewTicker(memberInterval)
 	defer ticker.Stop()
-	r := n.raft()
+	r, begun := n.raft(), false
 	for {
 		select {
 		case <-ticker.C:
 		case <-n.closing:
 			return
+		}
+		if !begun && r.LastIndex() > 0 {
+			if err := n.storage.begin(); err != nil {
+				n.log.Error("note that the log has begun", "error", err)
+			} else {
+				begun = true
+			}
 		}
 		servers := n.followConfiguration(r)
 		if !n.route.leading() {

@@ -29,19 +29,19 @@ type snapshotFiles struct {
 
 // checkStart makes sure that the newest snapshot and the log together hold all that the
 // node ever had. Raft would start from an older snapshot, or from none, without asking
-// whether the log goes on from there.
-func checkStart(dir string, log raft.LogStore, logger *slog.Logger) error {
+// whether the log goes on from there. It returns the last entry there is, 0 for none.
+func checkStart(dir string, log raft.LogStore, logger *slog.Logger) (uint64, error) {
 	first, err := log.FirstIndex()
 	if err != nil {
-		return fmt.Errorf("read the log in %s: %w", dir, err)
+		return 0, fmt.Errorf("read the log in %s: %w", dir, err)
 	}
 	last, err := log.LastIndex()
 	if err != nil {
-		return fmt.Errorf("read the log in %s: %w", dir, err)
+		return 0, fmt.Errorf("read the log in %s: %w", dir, err)
 	}
 	snapshots, err := listSnapshots(filepath.Join(dir, "snapshots"))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var damaged []snapshotFiles
 	var damage error // to the newest
@@ -59,19 +59,19 @@ func checkStart(dir string, log raft.LogStore, logger *slog.Logger) error {
 	}
 	switch {
 	case damage == nil && first > covered+1:
-		return errDamaged("%s: entries %d to %d are missing between the newest snapshot and the log", dir, covered+1, first-1)
+		return 0, errDamaged("%s: entries %d to %d are missing between the newest snapshot and the log", dir, covered+1, first-1)
 	case damage == nil:
-		return nil
+		return max(covered, last), nil
 	case first == 0 || first > covered+1 || last < damaged[0].index:
-		return damage
+		return 0, damage
 	}
 	for _, s := range damaged {
 		logger.Warn("drop a damaged snapshot: the log holds what is in it", "error", s.check())
 		if err := os.RemoveAll(s.dir); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return last, nil
 }
 
 // listSnapshots lists the snapshots that were finished, newest first.

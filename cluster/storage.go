@@ -45,6 +45,9 @@ type storage struct {
 // the stable store has been lost or exchanged must not vote.
 var clusterKey = []byte("holdfast-cluster")
 
+// The key that is set once the node has had entries: an empty log is then a lost one.
+var begunKey = []byte("holdfast-begun")
+
 func openStorage(c *Config, clusterID string, fresh bool) (s *storage, err error) {
 	s = &storage{}
 	defer func() {
@@ -57,10 +60,20 @@ func openStorage(c *Config, clusterID string, fresh bool) (s *storage, err error
 		return s, err
 	}
 	stablePath := filepath.Join(dir, "stable.db")
-	if s.stable, err = raftboltdb.NewBoltStore(stablePath); err != nil {
-		return s, fmt.Errorf("open %s: %w", stablePath, err)
+	err = careful(stablePath, func() (err error) {
+		if s.stable, err = raftboltdb.NewBoltStore(stablePath); err != nil {
+			return err
+		}
+		s.closers = append(s.closers, s.stable)
+		_, err = s.stable.Get(clusterKey)
+		if errors.Is(err, raftboltdb.ErrKeyNotFound) {
+			err = nil
+		}
+		return err
+	})
+	if err != nil {
+		return s, err
 	}
-	s.closers = append(s.closers, s.stable)
 	if err := s.checkCluster(stablePath, clusterID, fresh); err != nil {
 		return s, err
 	}
@@ -69,7 +82,11 @@ func openStorage(c *Config, clusterID string, fresh bool) (s *storage, err error
 	case "wal":
 		err = s.openWAL(filepath.Join(dir, "wal"), c)
 	case "bolt":
-		err = s.openBoltLog(filepath.Join(dir, "log.db"))
+		var log boltLog
+		if log, err = openBoltLog(filepath.Join(dir, "log.db")); err == nil {
+			s.log = log
+			s.closers = append(s.closers, log)
+		}
 	}
 	if err != nil {
 		return s, err
@@ -81,7 +98,22 @@ func openStorage(c *Config, clusterID string, fresh bool) (s *storage, err error
 	if s.snapshots, err = raft.NewFileSnapshotStoreWithLogger(dir, c.SnapshotRetain, raftLogger(c.Logger)); err != nil {
 		return s, err
 	}
-	return s, checkStart(dir, s.log, c.Logger)
+	covered, err := checkStart(dir, s.log, c.Logger)
+	if err != nil {
+		return s, err
+	}
+	if begun, _ := s.stable.Get(begunKey); len(begun) > 0 && covered == 0 {
+		return s, errDamaged("the log in %s has lost its content", dir)
+	}
+	return s, nil
+}
+
+// begin notes that the node has had entries.
+func (s *storage) begin() error {
+	if begun, err := s.stable.Get(begunKey); err == nil && len(begun) > 0 {
+		return nil
+	}
+	return s.stable.Set(begunKey, []byte{1})
 }
 
 func (s *storage) checkCluster(path, clusterID string, fresh bool) error {
@@ -111,16 +143,6 @@ func (s *storage) openWAL(dir string, c *Config) error {
 	if err != nil {
 		meta.Close() // which otherwise the log does
 		return fmt.Errorf("open the log in %s: %w", dir, err)
-	}
-	s.log = log
-	s.closers = append(s.closers, log)
-	return nil
-}
-
-func (s *storage) openBoltLog(path string) error {
-	log, err := raftboltdb.NewBoltStore(path)
-	if err != nil {
-		return fmt.Errorf("open the log %s: %w", path, err)
 	}
 	s.log = log
 	s.closers = append(s.closers, log)
