@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"holdfast/test/harness"
+	"holdfast/test/workload"
 )
 
 // Whatever clients send, the process that they send it to stays small and serves its
@@ -90,10 +91,11 @@ func TestHostileClients(t *testing.T) {
 				}
 				done.Wait()
 			})
-			t.Logf("other clients waited %v at most, %v before; the process grew from %d MB to %d MB",
-				during.longest, quiet.longest, quiet.memory>>20, during.memory>>20)
-			if during.longest > time.Second {
-				t.Errorf("another client waited %v", during.longest)
+			t.Logf("another client waited %v; before %v; the process grew from %d MB to %d MB",
+				during.waits, quiet.waits, quiet.memory>>20, during.memory>>20)
+			// Those who attack want the processors as well, so the worst is a matter of luck.
+			if during.waits.Percentile(90) > 250*time.Millisecond || during.waits.Percentile(100) > 5*time.Second {
+				t.Error("another client waited too long")
 			}
 			if grown := during.memory - quiet.memory; grown > mostGrowth {
 				t.Errorf("the process grew by %d MB, from %d MB", grown>>20, quiet.memory>>20)
@@ -161,8 +163,8 @@ func rubbish(dice *rand.Rand) []byte {
 
 // watched is how a node fared for a while.
 type watched struct {
-	longest time.Duration // that a well-behaved client waited
-	memory  int64         // resident bytes, at most
+	waits  workload.Pauses // of a well-behaved client, for a SET and a GET
+	memory int64           // resident bytes, at most
 }
 
 // watchNode has a client write and read at a node while something goes on.
@@ -183,7 +185,7 @@ func watchNode(t *testing.T, n *harness.Node, meanwhile func()) (w watched) {
 		if got := do(t, conn, "GET", "watched"); got != value {
 			t.Errorf("GET: %v, want %s", got, value)
 		}
-		w.longest = max(w.longest, time.Since(began))
+		w.waits = append(w.waits, time.Since(began))
 		if memory, err := n.RSS(); err == nil {
 			w.memory = max(w.memory, memory)
 		}
