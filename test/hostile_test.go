@@ -45,7 +45,8 @@ func TestHostileClients(t *testing.T) {
 		}},
 		{"large commands that do not end", 20, func(_ *testing.T, conn net.Conn, _ *rand.Rand) {
 			fmt.Fprintf(conn, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n", 31<<20)
-			io.WriteString(conn, strings.Repeat("x", 30<<20)) // until the deadline
+			io.WriteString(conn, strings.Repeat("x", 30<<20)) // most of them: until the deadline
+			time.Sleep(attackTime)
 		}},
 		{"answers that nobody reads", 20, func(_ *testing.T, conn net.Conn, _ *rand.Rand) {
 			io.WriteString(conn, strings.Repeat("GET big\r\n", 1000)) // 8 GB
@@ -62,14 +63,11 @@ func TestHostileClients(t *testing.T) {
 		}},
 		{"random bytes", 50, func(_ *testing.T, conn net.Conn, dice *rand.Rand) {
 			go io.Copy(io.Discard, conn)
-			for until := time.Now().Add(attackTime); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
+			for range 100 { // until the node has enough of it
 				if _, err := conn.Write(rubbish(dice)); err != nil {
-					if conn, err = net.Dial("tcp", victim.Addr); err != nil {
-						return
-					}
-					defer conn.Close()
-					go io.Copy(io.Discard, conn)
+					return
 				}
+				time.Sleep(10 * time.Millisecond)
 			}
 		}},
 	} {
@@ -79,14 +77,17 @@ func TestHostileClients(t *testing.T) {
 				var done sync.WaitGroup
 				for i := range test.clients {
 					done.Go(func() {
-						conn, err := net.Dial("tcp", victim.Addr)
-						if err != nil {
-							t.Error(err)
-							return
+						dice, until := rand.New(rand.NewPCG(seed, uint64(i))), time.Now().Add(attackTime)
+						for ; time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
+							conn, err := net.Dial("tcp", victim.Addr)
+							if err != nil {
+								t.Error(err)
+								return
+							}
+							conn.SetDeadline(until.Add(time.Second))
+							test.attack(t, conn, dice)
+							conn.Close()
 						}
-						defer conn.Close()
-						conn.SetDeadline(time.Now().Add(attackTime))
-						test.attack(t, conn, rand.New(rand.NewPCG(seed, uint64(i))))
 					})
 				}
 				done.Wait()
