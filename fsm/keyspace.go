@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
@@ -43,18 +44,34 @@ func hashOf(key []byte) uint64 { return xxhash.Sum64(key) }
 
 func (k *keyspace) index(hash uint64) int { return int(hash >> (64 - k.depth)) }
 
-// find returns where a key is in the bucket, or where it would be.
+// find returns where a key is in the bucket, or where it would be. The hashes of a bucket
+// are spread evenly behind the bits that they share, so that the search begins where this
+// one should be: most of its cost is waiting for memory. Only equal hashes make a bucket
+// long, and there it goes by halves.
 func (b *bucket) find(hash uint64, key []byte) (int, bool) {
-	i, j := 0, len(b.slots)
-	for i < j {
-		h := int(uint(i+j) >> 1)
-		switch s := &b.slots[h]; {
-		case s.hash < hash || s.hash == hash && s.object.key < string(key):
-			i = h + 1
-		case s.hash == hash && s.object.key == string(key):
-			return h, true
-		default:
-			j = h
+	n := len(b.slots)
+	if n > bucketSlots {
+		return slices.BinarySearchFunc(b.slots, key, func(s slot, key []byte) int {
+			if c := cmp.Compare(s.hash, hash); c != 0 {
+				return c
+			}
+			return cmp.Compare(s.object.key, string(key))
+		})
+	}
+	guess, _ := bits.Mul64(hash<<b.depth, uint64(n))
+	i := int(guess)
+	for i > 0 && b.slots[i-1].hash >= hash {
+		i--
+	}
+	for ; i < n && b.slots[i].hash <= hash; i++ {
+		if b.slots[i].hash < hash {
+			continue
+		}
+		switch found := b.slots[i].object.key; {
+		case found == string(key):
+			return i, true
+		case found > string(key):
+			return i, false
 		}
 	}
 	return i, false
