@@ -142,11 +142,16 @@ func (f field) bounds() (least, greatest int64) {
 // fit makes base+by fit into the field; false where it does not and that means to fail.
 func (op fieldOp) fit(base, by int64) (int64, bool) {
 	least, greatest := op.bounds()
-	// The distances need 64 bits without a sign, and by may have no counterpart with another.
-	above := base > greatest || by > 0 && uint64(by) > uint64(greatest)-uint64(base)
-	below := base < least || by < 0 && -uint64(by) > uint64(base)-uint64(least)
-	if !op.signed && base < 0 { // SET takes it for a large number
-		above, below = true, false
+	// As in Redis, the room on both sides of a base that is far outside wraps around: SET of
+	// the least integer is above an i8.
+	up, down := greatest-base, least-base
+	var above, below bool
+	if op.signed {
+		above = base > greatest || by > up && (op.width < 64 || base >= 0 && by > 0)
+		below = base < least || by < down && (op.width < 64 || base < 0 && by < 0)
+	} else {
+		above = uint64(base) > uint64(greatest) || by > 0 && by > up
+		below = by < 0 && by < down
 	}
 	switch {
 	case !above && !below:

@@ -20,7 +20,7 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// call is a command line in database 0.
+// commandCall is a command line in database 0.
 func commandCall(args ...string) Call {
 	var c Call
 	for _, arg := range args {

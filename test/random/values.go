@@ -59,9 +59,6 @@ func value(s *Source) string {
 	case 2, 3, 4:
 		return strconv.Itoa(s.IntN(200) - 100)
 	case 5:
-		if strings.HasPrefix(s.command, "bitfield") { // Redis 7.0 overflows with the least integer, and saturates at the wrong end
-			return "9223372036854775807"
-		}
 		return s.pick("9223372036854775807", "-9223372036854775808", "9223372036854775800", "0", "-0", "007", "+1", " 1", "1 ")
 	}
 	return member(s)
