@@ -1,52 +1,26 @@
 package resp
 
 import (
-	"bufio"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"holdfast/test/harness"
 )
 
 // startRedis starts a real redis-server and returns its address.
-func startRedis(t *testing.T, args ...string) string {
+func startRedis(t *testing.T, flags ...string) string {
 	t.Helper()
-	path, err := exec.LookPath("redis-server")
+	redis, err := harness.StartRedis(t.TempDir(), append([]string{"--enable-debug-command", "yes"}, flags...)...)
 	if err != nil {
-		t.Fatal("this test compares with a real redis-server 7.0: install the package redis-server")
+		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	for range 10 {
-		address := freeAddress(t)
-		port := address[strings.LastIndexByte(address, ':')+1:]
-		cmd := exec.Command(path, append([]string{"--port", port, "--bind", "127.0.0.1", "--dir", dir, "--save", "",
-			"--enable-debug-command", "yes"}, args...)...)
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			if strings.Contains(lines.Text(), "Ready to accept connections") {
-				go func() {
-					for lines.Scan() {
-					}
-				}()
-				t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-				return address
-			}
-		}
-		cmd.Wait() // somebody else took the port
-	}
-	t.Fatal("redis-server does not start")
-	return ""
+	t.Cleanup(func() { redis.Kill() })
+	return redis.Addr
 }
 
 // TestConversation holds the same conversations with a real Redis and with this server.

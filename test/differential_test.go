@@ -1,6 +1,7 @@
 package test
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -73,7 +74,16 @@ func (d *differential) round(seed uint64) {
 		machine.Run(0, load)
 	}
 	db := uint8(0)
-	for range roundCommands / batchCommands {
+	for i := range roundCommands / batchCommands {
+		if i%10 == 5 { // it goes on alike from its own snapshot
+			var file bytes.Buffer
+			if _, err := machine.Snapshot().WriteTo(&file); err != nil {
+				d.t.Fatal(err)
+			}
+			if err := machine.Restore(&file); err != nil {
+				d.t.Fatal(err)
+			}
+		}
 		machine.Clock = fsm.Millis(time.Now().UnixMilli())
 		batch := d.batch(source, machine, db)
 		replies, err := redis.Pipeline(batch.commands)

@@ -33,7 +33,8 @@ func StartRedis(dir string, flags ...string) (*Node, error) {
 		return nil, err
 	}
 	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		if reply, err := n.Do("PING"); err == nil && reply == "PONG" {
+		reply, err := n.Do("PING")
+		if refusal, ok := err.(Error); reply == "PONG" || ok && strings.HasPrefix(string(refusal), "NOAUTH") {
 			return n, nil
 		}
 		if !n.Running() {
