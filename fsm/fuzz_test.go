@@ -3,6 +3,7 @@ package fsm
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -125,6 +126,11 @@ func FuzzRestore(f *testing.F) {
 	f.Add(unchecked)
 	f.Add(append([]byte("REDIS0003"), unchecked[9:]...))
 	f.Add([]byte("REDIS0011\xfe\x00\xfb\x01\x01\xfc\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01k\xc3\x05\x14\x01aa\xe0\x07\x00\xff\x00\x00\x00\x00\x00\x00\x00\x00"))
+	dump, err := os.ReadFile("testdata/redis-strings.rdb") // of redis-server 7.0
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(dump)
 	aux := func(name, value string) []byte { // a file with one field
 		out := rdbWriter{buf: []byte("REDIS0003")}
 		out.aux(name, value)

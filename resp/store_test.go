@@ -164,14 +164,3 @@ func serve(t testing.TB, cfg Config, store Store) (*Server, string) {
 	})
 	return s, l.Addr().String()
 }
-
-// freeAddress is one that nobody listened on a moment ago.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
