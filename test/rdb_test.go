@@ -118,11 +118,11 @@ func compareAll(t *testing.T, machine *talk.Machine, address string) {
 		t.Fatal(err)
 	}
 	defer redis.Close()
-	d := differential{t: t}
+	d := differential{t: t, seed: 1} // RESP3
 	for db := range fsm.Databases {
 		if keys, _ := machine.Keys(db); keys == 0 {
 			t.Errorf("database %d is empty", db)
 		}
-		d.compareKeys(machine, redis, uint8(db), 3)
+		d.compareKeys(machine, redis, db)
 	}
 }

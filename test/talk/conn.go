@@ -69,16 +69,18 @@ func (s *Sockets) Do(args []string) (Value, error) {
 	return s.do(i, args)
 }
 
-// Pipeline sends commands to the first server at once and returns their replies.
+// Pipeline sends commands to the next server at once and returns their replies.
 func (s *Sockets) Pipeline(commands [][]string) (replies []Value, err error) {
-	s.closers[0].SetDeadline(time.Now().Add(replyTimeout))
+	at := s.next % len(s.conns)
+	s.next++
+	s.closers[at].SetDeadline(time.Now().Add(replyTimeout))
 	var out []byte
 	for _, args := range commands {
 		out = harness.AppendCommand(out, args...)
 	}
-	go s.closers[0].Write(out)
+	go s.closers[at].Write(out)
 	for range commands {
-		reply, err := Read(s.conns[0].Reader)
+		reply, err := Read(s.conns[at].Reader)
 		if err != nil {
 			return nil, err
 		}

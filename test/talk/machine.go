@@ -45,6 +45,18 @@ func (m *Machine) Do(args []string) (Value, error) {
 	return Parse(m.Run(m.db, args))
 }
 
+// Pipeline runs commands, one after the other.
+func (m *Machine) Pipeline(commands [][]string) (replies []Value, err error) {
+	for _, args := range commands {
+		reply, err := m.Do(args)
+		if err != nil {
+			return nil, err
+		}
+		replies = append(replies, reply)
+	}
+	return replies, nil
+}
+
 // Run runs a command in a database and returns its reply.
 func (m *Machine) Run(db uint8, args []string) fsm.Reply {
 	call := fsm.Call{DB: db}
