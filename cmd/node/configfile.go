@@ -50,9 +50,9 @@ func configFile(r io.Reader) (kong.Resolver, error) {
 // Validate refuses names that are no settings: a typing error must not pass for a
 // default.
 func (f fileSettings) Validate(app *kong.Application) error {
-	known := settingNames(app)
 	for name := range f {
-		if !slices.Contains(known, name) || name == "config" {
+		known := slices.ContainsFunc(app.DefaultCmd.Flags, func(flag *kong.Flag) bool { return flag.Name == name })
+		if !known || name == "config" {
 			return fmt.Errorf("%s in the settings file is no setting", name)
 		}
 	}
@@ -72,12 +72,13 @@ func (f fileSettings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (a
 	return nil, nil
 }
 
-func settingNames(app *kong.Application) []string {
-	var names []string
-	for _, command := range app.Children {
-		for _, flag := range command.Flags {
-			names = append(names, flag.Name)
-		}
+// environmentOf lists the variables that a command, or one below it, takes for flags.
+func environmentOf(command *kong.Node) (names []string) {
+	for _, flag := range command.Flags {
+		names = append(names, flag.Envs...)
+	}
+	for _, below := range command.Children {
+		names = append(names, environmentOf(below)...)
 	}
 	return names
 }
@@ -86,9 +87,7 @@ func settingNames(app *kong.Application) []string {
 // the scripts, which share the prefix, are left out.
 func unknownEnvironment(app *kong.Application, environment []string) (unknown []string) {
 	known := []string{"HOLDFAST_BASE", "HOLDFAST_BIN", "HOLDFAST_FLAGS", "HOLDFAST_PATIENCE"}
-	for _, name := range settingNames(app) {
-		known = append(known, "HOLDFAST_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_")))
-	}
+	known = append(known, environmentOf(app.Node)...)
 	for _, entry := range environment {
 		name, _, _ := strings.Cut(entry, "=")
 		if strings.HasPrefix(name, "HOLDFAST_") && !slices.Contains(known, name) {

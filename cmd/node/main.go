@@ -17,6 +17,7 @@ var version = "dev"
 type commands struct {
 	Serve   serveCommand   `cmd:"" default:"withargs" help:"Run a node (the default)."`
 	Health  healthCommand  `cmd:"" help:"Ask a node whether it is ready: exit status 0 or 1."`
+	Import  importCommand  `cmd:"" help:"Bring in the keys of another store."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

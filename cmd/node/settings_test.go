@@ -52,6 +52,7 @@ func TestSettingsFromEverywhere(t *testing.T) {
 func TestSettingsRefused(t *testing.T) {
 	for _, test := range []struct{ file, flag, want string }{
 		{"nosuch 1", "", "nosuch in the settings file is no setting"},
+		{"prefix sess:", "", "prefix in the settings file is no setting"},
 		{"id", "", "has no value"},
 		{"id a\nid b", "", "is there twice"},
 		{`id "a`, "", "is not closed"},
@@ -77,6 +78,18 @@ func TestSettingsRefused(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q %s: got %v, want %q", test.file, test.flag, err, test.want)
 		}
+	}
+}
+
+// What only looks like a setting is told, whichever command is run.
+func TestUnknownEnvironment(t *testing.T) {
+	parser, err := kong.New(&commands{}, kong.DefaultEnvars("HOLDFAST"), defaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	environment := []string{"HOME=/", "HOLDFAST_ID=a", "HOLDFAST_TO=redis://a", "HOLDFAST_BASE=7000", "HOLDFAST_DRY_RUN=true", "HOLDFAST_IDD=a"}
+	if got := strings.Join(unknownEnvironment(parser.Model, environment), " "); got != "HOLDFAST_DRY_RUN HOLDFAST_IDD" {
+		t.Errorf("got %s", got)
 	}
 }
 
