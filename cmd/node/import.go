@@ -17,6 +17,7 @@ import (
 // importCommand brings in what another store holds.
 type importCommand struct {
 	FileStore importFileStore `cmd:"" set:"prefix=sess:" help:"Live sessions from the folder of session-file-store."`
+	MongoDump importMongoDump `cmd:"" set:"prefix=sess:" help:"Live sessions of connect-mongo from a dump of its collection."`
 }
 
 func (importCommand) Help() string {
@@ -25,6 +26,7 @@ are there already stay as they are, so an import may be run again, after a failu
 fetch what came since. --dry-run tells what would happen.
 
     holdfast import file-store ./sessions --to redis://user:password@db1:6379 --dry-run
+    holdfast import mongo-dump dump/app/sessions.bson
 
 A password is better in the environment than in the command: HOLDFAST_TO is --to.
 The exit status is 0 if nothing was left out but what has ended or is there already.`
@@ -109,6 +111,20 @@ type importFileStore struct {
 
 func (i *importFileStore) Run() error {
 	source, err := transfer.OpenFileStore(i.Dir, i.Extension, i.TTL)
+	if err != nil {
+		return err
+	}
+	return i.run(source)
+}
+
+type importMongoDump struct {
+	importFlags
+	File string        `arg:"" type:"existingfile" help:"BSON of mongodump (gzipped or not), or JSON of mongoexport (lines or --jsonArray)."`
+	TTL  time.Duration `env:"-" name:"ttl" help:"How long a session lasts from now if its document does not say." default:"24h"`
+}
+
+func (i *importMongoDump) Run() error {
+	source, err := transfer.OpenMongoDump(i.File, i.TTL)
 	if err != nil {
 		return err
 	}

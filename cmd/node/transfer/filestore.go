@@ -3,7 +3,6 @@ package transfer
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -66,13 +65,13 @@ func (f *fileStore) read(name string, text []byte) (Item, error) {
 		return Item{}, &Skip{name, Encrypted, nil}
 	}
 	used := s.take("__lastAccess")
-	deadline, err := s.expires()
-	if err == nil && deadline == 0 {
-		var at float64
-		if json.Unmarshal(used, &at) != nil {
-			err = fmt.Errorf("no time of its last use")
+	deadline, named, err := s.expires()
+	if err == nil && !named {
+		var at int64
+		if json.Unmarshal(used, &at) != nil || at < 1 {
+			err = errors.New("no time of its last use")
 		}
-		deadline = int64(at) + f.ttl.Milliseconds()
+		deadline = at + f.ttl.Milliseconds()
 	}
 	if err != nil {
 		return Item{}, &Skip{name, Unreadable, err}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 )
@@ -43,8 +44,8 @@ func parseSession(text []byte) (session, error) {
 	if _, err := in.Token(); err != nil {
 		return s, err
 	}
-	if in.More() {
-		return s, fmt.Errorf("more after the object, at byte %d", in.InputOffset())
+	if _, err := in.Token(); err != io.EOF {
+		return s, fmt.Errorf("more behind the object, at byte %d", in.InputOffset())
 	}
 	return s, nil
 }
@@ -101,25 +102,29 @@ func writeString(out *bytes.Buffer, text string) {
 	out.Truncate(out.Len() - 1) // Encode ends a line
 }
 
-// expires is the moment that the cookie names, in Unix milliseconds; 0 if it lasts as
-// long as the browser. A session without a cookie is none: express-session fails on it.
-func (s *session) expires() (int64, error) {
+// expires is the moment that the cookie names, in Unix milliseconds, if it names one:
+// else it lasts as long as the browser. A session without a cookie is none, and
+// express-session would fail on it.
+func (s *session) expires() (at int64, named bool, err error) {
 	i := s.index("cookie")
 	if i < 0 {
-		return 0, errors.New("no cookie")
+		return 0, false, errors.New("no cookie")
 	}
 	var cookie *struct {
-		Expires *string `json:"expires"`
+		Expires any `json:"expires"`
 	}
 	if err := json.Unmarshal(s.fields[i].value, &cookie); err != nil || cookie == nil {
-		return 0, errors.New("its cookie is none")
+		return 0, false, errors.New("its cookie is none")
 	}
-	if cookie.Expires == nil {
-		return 0, nil
+	switch expires := cookie.Expires.(type) {
+	case nil:
+		return 0, false, nil
+	case bool: // false, in old versions
+		return 0, false, nil
+	case string:
+		if moment, err := time.Parse(time.RFC3339, expires); err == nil {
+			return max(moment.UnixMilli(), 1), true, nil // 0 would mean never
+		}
 	}
-	at, err := time.Parse(time.RFC3339, *cookie.Expires)
-	if err != nil {
-		return 0, fmt.Errorf("its cookie expires at %q", *cookie.Expires)
-	}
-	return at.UnixMilli(), nil
+	return 0, false, fmt.Errorf("its cookie expires at %v", cookie.Expires)
 }
