@@ -19,6 +19,7 @@ type Config struct {
 	Nodes  int      // default 3
 	Base   int      // see ports.go; 0 finds one that is free
 	Flags  []string // added to those of every node
+	Hosts  []Host   // where the nodes run, if not here; they say how many nodes there are
 }
 
 // Cluster is a set of nodes that know each other. Nothing runs before Start.
@@ -35,6 +36,9 @@ func New(config Config) (*Cluster, error) {
 	if config.Nodes == 0 {
 		config.Nodes = 3
 	}
+	if len(config.Hosts) > 0 {
+		config.Nodes, config.Base = len(config.Hosts), firstBase // nobody else has ports there
+	}
 	c := &Cluster{Base: config.Base, config: config}
 	if c.Base == 0 {
 		var err error
@@ -44,7 +48,7 @@ func New(config Config) (*Cluster, error) {
 	}
 	var join []string
 	for i := 1; i <= config.Nodes; i++ {
-		join = append(join, c.address(busOffset+i))
+		join = append(join, c.host(i).address(c.Base+busOffset+i))
 	}
 	for i := 1; i <= config.Nodes; i++ {
 		n := c.Add(fmt.Sprintf("n%d", i), i)
@@ -55,12 +59,23 @@ func New(config Config) (*Cluster, error) {
 
 func (c *Cluster) address(offset int) string { return fmt.Sprintf("127.0.0.1:%d", c.Base+offset) }
 
+func (c *Cluster) host(i int) Host {
+	if i <= len(c.config.Hosts) {
+		return c.config.Hosts[i-1]
+	}
+	return Host{}
+}
+
 // Add lays out one more node, at the i-th ports, with no --join.
 func (c *Cluster) Add(name string, i int) *Node {
 	dir := filepath.Join(c.config.Dir, fmt.Sprintf("%s.%d", name, i))
+	host := c.host(i)
 	n := &Node{
-		Name: name, Addr: c.address(i), HTTP: c.address(httpOffset + i), Bus: c.address(busOffset + i),
-		Dir: dir, binary: c.config.Binary, log: dir + ".log",
+		Name: name, Addr: host.address(c.Base + i), HTTP: host.address(c.Base + httpOffset + i), Bus: host.address(c.Base + busOffset + i),
+		Dir: dir, host: host, binary: c.config.Binary, log: dir + ".log",
+	}
+	if host.Dir != "" {
+		dir, n.Dir = host.Dir, host.Dir
 	}
 	n.Flags = append([]string{"--id", name, "--dir", dir, "--listen", n.Addr, "--bus", n.Bus, "--http", n.HTTP}, c.config.Flags...)
 	c.Nodes = append(c.Nodes, n)

@@ -7,7 +7,6 @@ import (
 	"math"
 	"net"
 	"strconv"
-	"time"
 )
 
 // Conn is a client's connection, one command or one pipeline at a time. It never
@@ -26,7 +25,11 @@ func (e Error) Error() string { return string(e) }
 
 // Dial opens a connection.
 func Dial(addr string) (*Conn, error) {
-	c, err := net.DialTimeout("tcp", addr, 2*time.Second)
+	return dial(Host{}, addr)
+}
+
+func dial(from Host, addr string) (*Conn, error) {
+	c, err := from.dial(addr)
 	if err != nil {
 		return nil, err
 	}

@@ -2,9 +2,11 @@ package harness
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -28,6 +30,7 @@ type Node struct {
 
 	Password string // of clients, where --requirepass is among the flags
 
+	host   Host
 	binary string
 	log    string
 
@@ -61,7 +64,7 @@ func (n *Node) Start() error {
 	cmd.Env = environment()
 	// No node outlives whoever started it, however that ends.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	if err := cmd.Start(); err != nil {
+	if err := n.host.enter(cmd.Start); err != nil {
 		return err
 	}
 	p := &process{cmd: cmd, done: make(chan struct{})}
@@ -195,12 +198,12 @@ func (n *Node) Wipe() error {
 	if n.Running() {
 		return fmt.Errorf("%s runs", n.Name)
 	}
-	return os.RemoveAll(n.Dir)
+	return n.host.enter(func() error { return os.RemoveAll(n.Dir) })
 }
 
 // Dial opens a connection to the node, with its password if it has one.
 func (n *Node) Dial() (*Conn, error) {
-	c, err := Dial(n.Addr)
+	c, err := dial(n.host, n.Addr)
 	if err != nil || n.Password == "" {
 		return c, err
 	}
@@ -247,7 +250,9 @@ func (n *Node) Index(name string) (uint64, error) {
 
 // Ready reports why /readyz does not answer 200, nil when it does.
 func (n *Node) Ready() error {
-	client := http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(_ context.Context, _, addr string) (net.Conn, error) {
+		return n.host.dial(addr)
+	}}}
 	response, err := client.Get("http://" + n.HTTP + "/readyz")
 	if err != nil {
 		return err
@@ -309,7 +314,7 @@ func (n *Node) LogFile() string { return n.log }
 // With is another process at the node's place: its flags, some of them with other values,
 // and a log of its own.
 func (n *Node) With(flags ...string) *Node {
-	other := &Node{Name: n.Name, Addr: n.Addr, HTTP: n.HTTP, Bus: n.Bus, Dir: n.Dir, Password: n.Password, binary: n.binary, log: n.log + ".other"}
+	other := &Node{Name: n.Name, Addr: n.Addr, host: n.host, HTTP: n.HTTP, Bus: n.Bus, Dir: n.Dir, Password: n.Password, binary: n.binary, log: n.log + ".other"}
 	other.Flags = append(slices.Clone(n.Flags), flags...)
 	for i := 0; i+1 < len(flags); i += 2 { // a flag that is given twice is a mistake
 		at := slices.Index(other.Flags, flags[i])
