@@ -23,6 +23,7 @@ func TestCheck(t *testing.T) {
 	get, incr, del := Op{Name: "GET"}, Op{Name: "INCR"}, Op{Name: "DEL"}
 	pttl, persist := Op{Name: "PTTL"}, Op{Name: "PERSIST"}
 	set := func(v int64) Op { return Op{Name: "SET", Value: v} }
+	cas := func(from, to int64) Op { return Op{Name: "CAS", Expect: from, Value: to} }
 	setFor := func(v, ttl int64) Op { return Op{Name: "SET", Value: v, TTL: ttl} }
 	ok, none, lost := Result{}, Result{Nil: true}, Result{Unknown: true}
 	value := func(v int64) Result { return Result{Value: v} }
@@ -62,6 +63,12 @@ func TestCheck(t *testing.T) {
 		}},
 		{"but not twice", false, []porcupine.Operation{
 			operation(1, 0, 10, incr, value(1)), operation(2, 12, 0, incr, lost), operation(1, 20, 30, get, value(3)),
+		}},
+		{"a value is exchanged if it is the one expected", true, []porcupine.Operation{
+			operation(1, 0, 10, set(5), ok), operation(1, 20, 30, cas(5, 6), value(1)), operation(1, 40, 50, cas(5, 7), value(0)), operation(2, 60, 70, get, value(6)),
+		}},
+		{"of two exchanges of one value both win", false, []porcupine.Operation{
+			operation(1, 0, 10, set(5), ok), operation(1, 20, 90, cas(5, 6), value(1)), operation(2, 40, 50, cas(5, 7), value(1)),
 		}},
 		{"a key is deleted once", false, []porcupine.Operation{
 			operation(1, 0, 10, set(5), ok), operation(1, 20, 30, del, value(1)), operation(2, 40, 50, del, value(1)),

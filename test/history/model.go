@@ -11,9 +11,10 @@ import (
 
 // Op is what a client asked of a key. Times are Unix microseconds.
 type Op struct {
-	Name      string // GET, SET, SETNX, DEL, INCR, PEXPIRE, PERSIST or PTTL
+	Name      string // GET, SET, SETNX, CAS, DEL, INCR, PEXPIRE, PERSIST or PTTL
 	Key       string
-	Value     int64 // of SET and SETNX
+	Value     int64 // of SET, SETNX and CAS
+	Expect    int64 // of CAS, which sets the value if it is this one
 	TTL       int64 // in microseconds: of PEXPIRE, and of SET when it is not 0
 	Call, End int64
 }
@@ -104,6 +105,12 @@ func (s state) run(op Op) (state, Result) {
 			return s, Result{Value: 0}
 		}
 		return state{present: true, value: op.Value}, Result{Value: 1}
+	case "CAS":
+		if !s.present || s.value != op.Expect {
+			return s, Result{Value: 0}
+		}
+		s.value = op.Value
+		return s, Result{Value: 1}
 	case "SET":
 		after := state{present: true, value: op.Value}
 		if op.TTL != 0 {

@@ -130,7 +130,12 @@ func (r *Recorder) choose(dice *rand.Rand, key string) Op {
 	return op
 }
 
-func (op Op) args() []string {
+// compareAndSet is CAS, which Redis has as a script.
+const compareAndSet = `if redis.call("GET", KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call("SET", KEYS[1], ARGV[2], "KEEPTTL") return 1`
+
+// Args is the operation as a command.
+func (op Op) Args() []string {
 	switch op.Name {
 	case "SET":
 		args := []string{"SET", op.Key, strconv.FormatInt(op.Value, 10)}
@@ -142,6 +147,8 @@ func (op Op) args() []string {
 		return []string{"SETNX", op.Key, strconv.FormatInt(op.Value, 10)}
 	case "PEXPIRE":
 		return []string{"PEXPIRE", op.Key, strconv.FormatInt(op.TTL/1000, 10)}
+	case "CAS":
+		return []string{"EVAL", compareAndSet, "1", op.Key, strconv.FormatInt(op.Expect, 10), strconv.FormatInt(op.Value, 10)}
 	}
 	return []string{op.Name, op.Key}
 }
@@ -150,7 +157,7 @@ func (op Op) args() []string {
 // broken if the connection is of no more use.
 func (r *Recorder) one(conn *harness.Conn, client int, op Op) (answered, broken bool) {
 	op.Call = time.Now().UnixMicro()
-	reply, err := conn.Do(op.args()...)
+	reply, err := conn.Do(op.Args()...)
 	op.End = time.Now().UnixMicro()
 
 	result := Result{}
@@ -160,27 +167,42 @@ func (r *Recorder) one(conn *harness.Conn, client int, op Op) (answered, broken 
 		return true, false // it did not run
 	case errors.As(err, &answer) && !strings.HasPrefix(string(answer), "UNCERTAIN"):
 		r.mu.Lock()
-		r.err = fmt.Errorf("%v at %v: %w", op.args(), conn.RemoteAddr(), err)
+		r.err = fmt.Errorf("%v at %v: %w", op.Args(), conn.RemoteAddr(), err)
 		r.mu.Unlock()
 		return true, false
 	case err != nil:
 		if op.Name == "GET" || op.Name == "PTTL" {
 			return true, true // nothing was learned
 		}
-		result.Unknown, op.End = true, open
+		result.Unknown = true
 		broken = answer == ""
 	default:
-		switch v := reply.(type) {
-		case nil:
-			result.Nil = true
-		case int64:
-			result.Value = v
-		case string:
-			result.Value, _ = strconv.ParseInt(v, 10, 64) // "OK" is 0
-		}
+		result = Answer(reply)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.operations = append(r.operations, porcupine.Operation{ClientId: client, Input: op, Call: op.Call, Output: result, Return: op.End})
+	r.operations = append(r.operations, Operation(client, op, result))
 	return !result.Unknown, broken
+}
+
+// Answer is a reply as a Result.
+func Answer(reply any) (r Result) {
+	switch v := reply.(type) {
+	case nil:
+		r.Nil = true
+	case int64:
+		r.Value = v
+	case string:
+		r.Value, _ = strconv.ParseInt(v, 10, 64) // "OK" is 0
+	}
+	return r
+}
+
+// Operation is what Check wants to know of an operation. A client whose operation has no
+// answer must not be heard of again: it is waiting.
+func Operation(client int, op Op, result Result) porcupine.Operation {
+	if result.Unknown {
+		op.End = open
+	}
+	return porcupine.Operation{ClientId: client, Input: op, Call: op.Call, Output: result, Return: op.End}
 }

@@ -1,0 +1,182 @@
+// Package chaos runs a cluster of real processes, each on a machine of its own, breaks
+// the machines, the wires and the processes in every way at once, and judges all that the
+// clients saw meanwhile.
+package chaos
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"holdfast/test/harness"
+	"holdfast/test/machine"
+)
+
+// diskBytes of each node: enough for its log and snapshots, little enough to fill.
+const diskBytes = 256 << 20
+
+// arena is a cluster under fire, and the book that is kept of it.
+type arena struct {
+	*harness.Cluster
+	network *machine.Network
+	dir     string // logs and the history
+	start   time.Time
+
+	clients atomic.Int64 // numbers given so far
+	asked   atomic.Int64
+	open    atomic.Int64 // those without an answer
+
+	mu       sync.Mutex
+	file     *os.File
+	history  *bufio.Writer
+	findings []string
+	excused  map[string]bool // nodes that may end by themselves now
+}
+
+// open makes an arena in a directory. Nothing runs before Start.
+func openArena(dir, binary string, nodes int, seed uint64, flags ...string) (*arena, error) {
+	a := &arena{dir: dir, start: time.Now(), excused: map[string]bool{}}
+	var err error
+	if a.file, err = os.Create(filepath.Join(dir, "history.jsonl")); err != nil {
+		return nil, err
+	}
+	a.history = bufio.NewWriter(a.file)
+	if a.network, err = machine.NewNetwork(dir, nodes, diskBytes, seed); err != nil {
+		return nil, err
+	}
+	var hosts []harness.Host
+	for _, m := range a.network.Machines {
+		hosts = append(hosts, harness.Host{IP: m.IP, Dir: filepath.Join(m.Disk.Path, "data"), Enter: m.Enter})
+	}
+	a.Cluster, err = harness.New(harness.Config{Binary: binary, Dir: dir, Hosts: hosts, Flags: flags})
+	if err != nil {
+		a.network.Close()
+	}
+	return a, err
+}
+
+// Close ends everything but for what is in the directory.
+func (a *arena) Close() error {
+	a.Cluster.Close()
+	a.network.Close()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return errors.Join(a.history.Flush(), a.file.Close())
+}
+
+// index of a node's machine.
+func (a *arena) index(n *harness.Node) int {
+	for i := range a.Nodes {
+		if a.Nodes[i] == n {
+			return i
+		}
+	}
+	panic("no such node")
+}
+
+func (a *arena) machine(n *harness.Node) *machine.Machine { return a.network.Machines[a.index(n)] }
+
+// event is a line of the history. Times are microseconds since the start.
+type event struct {
+	Call   int64    `json:"call"`
+	End    int64    `json:"end"`
+	Client int64    `json:"client,omitempty"`
+	Node   string   `json:"node,omitempty"`
+	Args   []string `json:"args,omitempty"`
+	Reply  any      `json:"reply,omitempty"`
+	Error  string   `json:"error,omitempty"`
+	Note   string   `json:"note,omitempty"`
+}
+
+func (a *arena) since(t time.Time) int64 { return t.Sub(a.start).Microseconds() }
+
+func (a *arena) record(e event) {
+	line, err := json.Marshal(e)
+	if err != nil {
+		panic(err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.history.Write(append(line, '\n'))
+}
+
+// note writes what happens beside the clients into the history.
+func (a *arena) note(format string, args ...any) {
+	now := a.since(time.Now())
+	a.record(event{Call: now, End: now, Note: fmt.Sprintf(format, args...)})
+}
+
+// maxFindings are kept: the first ones tell the story.
+const maxFindings = 20
+
+// find notes something that must not be.
+func (a *arena) find(format string, args ...any) {
+	text := fmt.Sprintf("at %.3f s: ", time.Since(a.start).Seconds()) + fmt.Sprintf(format, args...)
+	a.note("FOUND %s", text)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.findings) < maxFindings {
+		a.findings = append(a.findings, text)
+	}
+}
+
+func (a *arena) found() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.findings
+}
+
+// leader is the node that leads as far as one can tell at a glance, nil if none says so.
+func (a *arena) leader() *harness.Node {
+	type answer struct {
+		node *harness.Node
+		term string
+	}
+	answers := make(chan answer, len(a.Nodes))
+	for _, n := range a.Nodes {
+		go func() {
+			info, err := ask(n)
+			if err == nil && info["raft_role"] == "leader" {
+				answers <- answer{n, fmt.Sprintf("%20s", info["raft_term"])}
+				return
+			}
+			answers <- answer{}
+		}()
+	}
+	var best answer
+	for range a.Nodes {
+		if got := <-answers; got.node != nil && got.term > best.term {
+			best = got
+		}
+	}
+	return best.node
+}
+
+// ask is Info for nodes that may be paused.
+func ask(n *harness.Node) (map[string]string, error) {
+	c, err := n.Dial()
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(300 * time.Millisecond))
+	return info(c.Do("INFO", "raft"))
+}
+
+func info(reply any, err error) (map[string]string, error) {
+	text, _ := reply.(string)
+	values := map[string]string{}
+	for line := range strings.Lines(text) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			values[name] = value
+		}
+	}
+	return values, err
+}

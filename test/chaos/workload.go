@@ -1,0 +1,45 @@
+package chaos
+
+import (
+	"sync"
+	"time"
+)
+
+// workload is what some clients do, and the judgement of what came of it.
+type workload interface {
+	// step is one thing that a client does. Several clients do it at a time.
+	step(c *client)
+
+	// judge is called when everything is mended and the clients have stopped. What is
+	// wrong goes to arena.find; an error says that it could not be judged.
+	judge(c *client) error
+}
+
+// rest is a client's mean pause between two steps.
+const rest = 25 * time.Millisecond
+
+// crowd lets clients of every workload loose on every node until stop is closed.
+func (a *arena) crowd(workloads []workload, seed uint64, stop <-chan struct{}) *sync.WaitGroup {
+	var running sync.WaitGroup
+	for _, w := range workloads {
+		for _, n := range a.Nodes {
+			for range 2 {
+				c := a.newClient(n, seed)
+				running.Go(func() {
+					for {
+						select {
+						case <-stop:
+							if c.conn != nil {
+								c.conn.Close()
+							}
+							return
+						case <-time.After(time.Duration(c.dice.Int64N(int64(2 * rest)))):
+						}
+						w.step(c)
+					}
+				})
+			}
+		}
+	}
+	return &running
+}
