@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"os"
@@ -126,11 +127,17 @@ func FuzzRestore(f *testing.F) {
 	f.Add(unchecked)
 	f.Add(append([]byte("REDIS0003"), unchecked[9:]...))
 	f.Add([]byte("REDIS0011\xfe\x00\xfb\x01\x01\xfc\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01k\xc3\x05\x14\x01aa\xe0\x07\x00\xff\x00\x00\x00\x00\x00\x00\x00\x00"))
-	dump, err := os.ReadFile("testdata/redis-strings.rdb") // of redis-server 7.0
-	if err != nil {
-		f.Fatal(err)
+	for _, name := range []string{"redis-strings.rdb", "redis-packed.rdb", "redis-plain.rdb"} { // of redis-server 7.0
+		dump, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(dump)
+		f.Add(append(bytes.Clone(dump[:len(dump)-8]), make([]byte, 8)...))
 	}
-	f.Add(dump)
+	for _, form := range rdbForms() {
+		f.Add([]byte("REDIS0003" + string([]byte{form.kind}) + "\x01k" + form.data + "\xff"))
+	}
 	aux := func(name, value string) []byte { // a file with one field
 		out := rdbWriter{buf: []byte("REDIS0003")}
 		out.aux(name, value)
@@ -164,6 +171,36 @@ func FuzzRestore(f *testing.F) {
 			return
 		}
 		use(t, m)
+	})
+}
+
+// A value is read from any bytes, or refused, and memory is taken in proportion to them. What
+// was read is the same when it was written and is read again.
+func FuzzLoadValue(f *testing.F) {
+	for _, form := range rdbForms() {
+		f.Add(form.kind, []byte(form.data))
+	}
+	f.Fuzz(func(t *testing.T, kind byte, data []byte) {
+		if len(data) > fuzzBytes {
+			return
+		}
+		in := &rdbReader{r: bufio.NewReader(bytes.NewReader(data))}
+		var v value
+		var err error
+		bytes := allocated(func() { v, err = in.value(kind) })
+		if limit := uint64(4<<20 + 1000*len(data)); bytes > limit {
+			t.Errorf("%d bytes were allocated for %d", bytes, len(data))
+		}
+		if err != nil {
+			return
+		}
+		var file strings.Builder
+		out := &rdbWriter{w: &file}
+		v.writeRDB(out)
+		out.flush()
+		if got, want := loadText(v.rdbType(), file.String()), contentOf(v); got != want {
+			t.Errorf("it holds %q, written and read again %q", want, got)
+		}
 	})
 }
 

@@ -295,19 +295,3 @@ func TestFieldDeadlinesRDB(t *testing.T) {
 		}
 	}
 }
-
-func TestHashFromTimed(t *testing.T) {
-	words := strings.Fields("a 1 1700000000000 b 2 0")
-	var elements [][]byte
-	for _, word := range words {
-		elements = append(elements, []byte(word))
-	}
-	h, err := hashFrom(elements, 3)
-	if err != nil || h.len() != 2 || h.timed.next != 1700000000000 || h.timed.last != 0 {
-		t.Errorf("got %+v, %v", h, err)
-	}
-	elements[5] = []byte("x")
-	if _, err := hashFrom(elements, 3); err == nil {
-		t.Error("a deadline that is no number")
-	}
-}

@@ -48,6 +48,49 @@ func loadHashMetadata(r *rdbReader) (value, error) {
 	return r.hash(&earliest)
 }
 
+// loadHashMetadataPre reads a hash whose deadlines stand for themselves.
+func loadHashMetadataPre(r *rdbReader) (value, error) {
+	earliest := Millis(1)
+	return r.hash(&earliest)
+}
+
+// loadHashOf makes the loader of hashes that are one piece of memory.
+func loadHashOf(unpack unpacker) func(r *rdbReader) (value, error) {
+	return func(r *rdbReader) (value, error) {
+		b := newHashBuilder()
+		err := r.groups(2, unpack, func(field [][]byte) error {
+			return b.add(hashField{name: field[0], value: field[1]})
+		})
+		if err != nil {
+			return nil, err
+		}
+		return b.hash()
+	}
+}
+
+func loadHashListpackEx(r *rdbReader) (value, error) {
+	if _, err := r.fixed(8); err != nil { // the earliest deadline
+		return nil, err
+	}
+	return loadHashListpackPre(r)
+}
+
+// loadHashListpackPre reads a hash of names, values and deadlines, 0 for none.
+func loadHashListpackPre(r *rdbReader) (value, error) {
+	b := newHashBuilder()
+	err := r.groups(3, unpackListpack, func(field [][]byte) error {
+		deadline, ok := parseInt(field[2])
+		if !ok {
+			return fmt.Errorf("field %q has the deadline %q", field[0], field[2])
+		}
+		return b.add(hashField{name: field[0], value: field[1], deadline: Millis(deadline)})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return b.hash()
+}
+
 // hash reads the fields; each with a deadline before it if there is an earliest one.
 func (r *rdbReader) hash(earliest *Millis) (value, error) {
 	n, err := r.length()
@@ -104,28 +147,4 @@ func (b *hashBuilder) hash() (*hash, error) {
 		b.h.retime()
 	}
 	return b.h, notEmpty(b.h.len())
-}
-
-// hashFrom makes a hash of names and values that follow one another, as a listpack or a
-// ziplist of Redis has them, or, with width 3, of names, values and deadlines: 0 for none.
-// They are copied.
-func hashFrom(elements [][]byte, width int) (*hash, error) {
-	if len(elements)%width != 0 {
-		return nil, fmt.Errorf("%d elements, %d for each field", len(elements), width)
-	}
-	b := newHashBuilder()
-	for i := 0; i < len(elements); i += width {
-		f := hashField{name: elements[i], value: elements[i+1]}
-		if width == 3 {
-			deadline, ok := parseInt(elements[i+2])
-			if !ok {
-				return nil, fmt.Errorf("field %q has the deadline %q", f.name, elements[i+2])
-			}
-			f.deadline = Millis(deadline)
-		}
-		if err := b.add(f); err != nil {
-			return nil, err
-		}
-	}
-	return b.hash()
 }

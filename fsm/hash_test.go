@@ -162,24 +162,6 @@ func snapshotOf(t *testing.T, m *Machine) []byte {
 	return buf.Bytes()
 }
 
-func TestHashFrom(t *testing.T) {
-	words := func(words ...string) (list [][]byte) {
-		for _, word := range words {
-			list = append(list, []byte(word))
-		}
-		return list
-	}
-	h, err := hashFrom(words("a", "1", "b", "2"), 2)
-	if err != nil || h.len() != 2 || fieldsOf(h)[1] != "b" {
-		t.Errorf("got %v, %v", h, err)
-	}
-	for _, bad := range [][][]byte{nil, words("a"), words("a", "1", "b"), words("a", "1", "a", "2")} {
-		if _, err := hashFrom(bad, 2); err == nil {
-			t.Errorf("%q makes a hash", bad)
-		}
-	}
-}
-
 // Every field that is there from the first call of HSCAN to the last is visited, while
 // others come and go.
 func TestHashScan(t *testing.T) {

@@ -45,19 +45,13 @@ func (l *list) writeRDB(w *rdbWriter) {
 }
 
 func loadList(r *rdbReader) (value, error) {
-	n, err := r.length()
-	if err != nil {
-		return nil, err
-	}
-	l := newList()
-	for range n {
+	return r.list(func(l *list) error {
 		element, err := r.string()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		l.insert(l.n, element)
-	}
-	return l, notEmpty(l.n)
+		return l.append(element)
+	})
 }
 
 // own returns the i-th chunk in a form that only this list has.

@@ -22,6 +22,7 @@ const (
 
 	rdbSlotInfo     = 0xf4
 	rdbFunction2    = 0xf5
+	rdbFunction     = 0xf6
 	rdbModuleAux    = 0xf7
 	rdbIdle         = 0xf8
 	rdbFreq         = 0xf9

@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"cmp"
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -81,19 +82,37 @@ func (s *set) writeRDB(w *rdbWriter) {
 }
 
 func loadSet(r *rdbReader) (value, error) {
-	n, err := r.length()
+	s := newSet()
+	err := r.repeat(func() error {
+		m, err := r.string()
+		if err != nil {
+			return err
+		}
+		return s.addOnce(m)
+	})
 	if err != nil {
 		return nil, err
 	}
-	s := newSet()
-	for range n {
-		m, err := r.string()
-		if err != nil {
+	return s, notEmpty(s.n)
+}
+
+// loadSetOf makes the loader of sets that are one piece of memory.
+func loadSetOf(unpack unpacker) func(r *rdbReader) (value, error) {
+	return func(r *rdbReader) (value, error) {
+		s := newSet()
+		if err := r.piece(unpack, s.addOnce); err != nil {
 			return nil, err
 		}
-		s.add(m)
+		return s, notEmpty(s.n)
 	}
-	return s, notEmpty(s.n)
+}
+
+// addOnce is add for members that come from a file.
+func (s *set) addOnce(m []byte) error {
+	if !s.add(m) {
+		return fmt.Errorf("member %q is there twice", m)
+	}
+	return nil
 }
 
 // wanted is the form that the content asks for.

@@ -47,6 +47,30 @@ func (r *rdbReader) zset(score func(*rdbReader) (float64, error)) (value, error)
 	return z, nil
 }
 
+// loadZsetOf makes the loader of sorted sets that are one piece of memory: members, each
+// before its score as text.
+func loadZsetOf(unpack unpacker) func(r *rdbReader) (value, error) {
+	return func(r *rdbReader) (value, error) {
+		z := newZset()
+		err := r.groups(2, unpack, func(pair [][]byte) error {
+			score, ok := strtod(string(pair[1]))
+			if !ok {
+				return fmt.Errorf("member %q has the score %q", pair[0], pair[1])
+			}
+			member := string(pair[0])
+			if _, there := z.score(member); there {
+				return errTwice
+			}
+			z.add(member, score)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		return z, notEmpty(z.len())
+	}
+}
+
 // score reads a score as a double.
 func (r *rdbReader) score() (float64, error) {
 	b, err := r.fixed(8)
