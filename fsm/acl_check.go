@@ -73,6 +73,15 @@ func (s *Selector) check(c *Command, args [][]byte) *Denial {
 	return denial
 }
 
+// readsAllKeys reports whether a selector that allows a command line allows all keys to be
+// read as well.
+func (u *User) readsAllKeys(c *Command, args [][]byte) bool {
+	return u.unrestricted || slices.ContainsFunc(u.Selectors, func(s Selector) bool {
+		all := s.AllKeys || slices.ContainsFunc(s.Keys, func(k KeyPattern) bool { return k.Read && k.Pattern == "*" })
+		return all && s.check(c, args) == nil
+	})
+}
+
 // allows finds the last rule that fits.
 func (s *Selector) allows(c *Command, args [][]byte) bool {
 	full := c.FullName()

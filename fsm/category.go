@@ -12,17 +12,18 @@ func (c *Command) categorize() []string {
 	full := c.FullName()
 	admin := c.Flags&Admin != 0 || full == "lastsave" || full == "role"
 	data := c.Flags&(Write|ReadOnly) != 0
+	sorts := full == "sort" || full == "sort_ro"
 	var names []string
 	for _, category := range []struct {
 		holds bool
 		name  string
 	}{
-		{c.Group == "generic" && (data || c.Container != "") || c.Group == "server" && data && full != "lolwut", "@keyspace"},
+		{c.Group == "generic" && (data || c.Container != "") && !sorts || c.Group == "server" && data && full != "lolwut", "@keyspace"},
 		{c.Flags&ReadOnly != 0, "@read"},
 		{c.Flags&Write != 0, "@write"},
-		{c.Group == "set", "@set"},
-		{c.Group == "sorted-set", "@sortedset"},
-		{c.Group == "list", "@list"},
+		{c.Group == "set" || sorts, "@set"},
+		{c.Group == "sorted-set" || sorts, "@sortedset"},
+		{c.Group == "list" || sorts, "@list"},
 		{c.Group == "hash", "@hash"},
 		{c.Group == "string", "@string"},
 		{c.Group == "bitmap", "@bitmap"},

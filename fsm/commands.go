@@ -22,6 +22,7 @@ var commands = index(
 	aclCommands,
 	scriptCommands,
 	scriptOnlyCommands,
+	sortCommands,
 	watchCommands,
 )
 

@@ -1,18 +1,16 @@
 package fsm
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // KeySpec says which arguments are keys: First, First+Step, ... up to Last, where a
 // negative Last counts from the end (-1 is the last argument). First 0 means none.
 // Behind the argument at NumKeys, if that is not 0, stand as many keys as it says. With
-// Store, a key follows the word STORE (SORT).
+// Derived, more keys are read than the command line names, and with Store, a key follows
+// the word STORE (both SORT).
 type KeySpec struct {
 	First, Last, Step int
 	NumKeys           int
-	Store             bool
+	Derived, Store    bool
 }
 
 var (
@@ -28,6 +26,7 @@ var (
 type KeyRange struct {
 	First, Last, Step int
 	NumKeys           int // not 0: the index of the number of keys that stand behind it
+	Derived           bool
 	Store             bool
 
 	// Use is what Redis calls the flags of a key specification: RO, RW, OW or RM, then
@@ -63,6 +62,7 @@ var keyUses = map[string][]string{
 	"zremrangebylex": {"RW delete"}, "zremrangebyrank": {"RW delete"}, "zremrangebyscore": {"RW delete"},
 	"zunionstore": {"OW update", "RO access"},
 	"spublish":    {"not_key"}, "ssubscribe": {"not_key"}, "sunsubscribe": {"not_key"},
+	"sort": {"RO access", "RO access", "OW update"}, "sort_ro": {"RO access", "RO access"},
 	"eval": {"RW access update"}, "evalsha": {"RW access update"},
 }
 
@@ -87,6 +87,8 @@ func (c *Command) keyRanges() []KeyRange {
 		switch {
 		case k.NumKeys != 0 && i == len(uses)-1:
 			r = KeyRange{NumKeys: k.NumKeys, Step: 1, Use: r.Use}
+		case k.Derived && i == 1:
+			r = KeyRange{Derived: true, Use: r.Use}
 		case k.Store && i == len(uses)-1:
 			r = KeyRange{Store: true, Step: 1, Use: r.Use}
 		case i == len(uses)-1 && (k.Last < 0 || len(uses) == 1):
@@ -103,6 +105,8 @@ func (c *Command) KeysIn(args [][]byte, visit func(key []byte, r KeyRange)) bool
 	for _, r := range c.KeyRanges() {
 		first, last := r.First, r.Last
 		switch {
+		case r.Derived:
+			continue
 		case r.NumKeys != 0:
 			if r.NumKeys >= len(args) {
 				return false
@@ -113,11 +117,11 @@ func (c *Command) KeysIn(args [][]byte, visit func(key []byte, r KeyRange)) bool
 			}
 			first, last = r.NumKeys+1, r.NumKeys+int(n)
 		case r.Store:
-			at := slices.IndexFunc(args, func(arg []byte) bool { return is(arg, "STORE") })
-			if at < 0 || at+1 == len(args) {
+			at := storedAt(args)
+			if at == 0 {
 				continue
 			}
-			first, last = at+1, at+1
+			first, last = at, at
 		case last < 0:
 			last += len(args)
 		}
@@ -126,6 +130,21 @@ func (c *Command) KeysIn(args [][]byte, visit func(key []byte, r KeyRange)) bool
 		}
 	}
 	return true
+}
+
+// storedAt finds the key behind the last STORE of SORT, 0 without one.
+func storedAt(args [][]byte) (at int) {
+	for i := 2; i < len(args); i++ {
+		switch arg := args[i]; {
+		case is(arg, "LIMIT"):
+			i += 2
+		case is(arg, "GET") || is(arg, "BY"):
+			i++
+		case is(arg, "STORE") && i+1 < len(args):
+			at = i + 1
+		}
+	}
+	return at
 }
 
 // UseIn are the flags of a range for a given command line. Two commands have a choice:

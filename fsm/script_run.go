@@ -99,7 +99,9 @@ func (tx *Tx) runScript(hash, source string, keys, args [][]byte, readOnly bool)
 	if !tx.asking {
 		j = tx.m.beginJournal()
 	}
+	tx.script = true
 	reply, err := v.call(p, keys, args)
+	tx.script = false
 	if !tx.asking {
 		tx.m.endJournal()
 	}

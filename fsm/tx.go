@@ -9,8 +9,9 @@ type Tx struct {
 	db     int // the database the command is for
 	now    Millis
 	rand   Rand
-	user   *User  // whose permissions scripts are held to; nil for one who may do everything
+	user   *User  // whose permissions scripts and SORT are held to; nil for one who may do everything
 	origin uint64 // the incarnation of the node that the command came in at
+	script bool   // a script has called the command
 	asking bool   // a read: now may be ahead of the machine's clock
 	due    Millis // the latest deadline met that has passed at now, but not by the log
 }

@@ -129,7 +129,7 @@ func (r *row) flagNames() []string {
 			names = append(names, f.name)
 		}
 	}
-	if r.Keys.NumKeys != 0 || r.Keys.Store {
+	if r.Keys.NumKeys != 0 || r.Keys.Derived {
 		names = append(names, "movablekeys")
 	}
 	return names

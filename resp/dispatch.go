@@ -183,9 +183,11 @@ func (c *conn) callStore(b *batch, from int) ([]fsm.Reply, error) {
 	return c.server.store.Read(c.ctx, b.calls[from:], c.server.cfg.GroupBytes)
 }
 
-// heldTo reports whether a command runs others for the client, which has to be held to
-// what its user may do. The keyspace does that.
-func (c *conn) heldTo(row *row) bool { return row.Group == "scripting" && !c.user.Unrestricted() }
+// heldTo reports whether a command runs others for the client, or reads keys that its
+// line does not name, and has to be held to what its user may do. The keyspace does that.
+func (c *conn) heldTo(row *row) bool {
+	return (row.Group == "scripting" || row.Keys.Derived) && !c.user.Unrestricted()
+}
 
 // errorReply is the reply to a command that failed: "-CODE text" by the Code method
 // found in err's chain, else -ERR.

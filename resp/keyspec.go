@@ -4,11 +4,24 @@ import "holdfast/fsm"
 
 // describeKeys writes a range as the last but one element of COMMAND has it.
 func describeKeys(b *fsm.Builder, r fsm.KeyRange) {
-	b.Map(3)
+	notes := ""
+	switch {
+	case r.Derived:
+		notes = "What BY and GET read has names that are made of the elements."
+	case r.Store:
+		notes = "STORE can stand anywhere."
+	}
+	if notes == "" {
+		b.Map(3)
+	} else {
+		b.Map(4)
+		b.BulkString("notes")
+		b.BulkString(notes)
+	}
 	b.BulkString("flags")
 	statusSet(b, r.Use)
 	b.BulkString("begin_search")
-	if r.Store { // it can stand anywhere
+	if notes != "" {
 		typed(b, "unknown")
 		b.BulkString("find_keys")
 		typed(b, "unknown")

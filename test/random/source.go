@@ -75,6 +75,9 @@ func (s *Source) Command() (args []string) {
 	name := len(args)
 	args = s.sequence(args, r.syntax)
 	s.amend(args)
+	if s.command == "sort" || s.command == "sort_ro" {
+		args = amendSort(args)
+	}
 	if s.IntN(25) == 0 && !(s.lex && r.Flags&fsm.Write != 0) {
 		args = s.mistake(args, name)
 	}
@@ -142,6 +145,19 @@ func (s *Source) amend(args []string) {
 			}
 		}
 	}
+}
+
+// amendSort keeps out what Redis leaves open. Whether it can sort numbers depends on what a
+// strtod of before has left in errno, so only strings are stored; which of two elements
+// comes first that have equal strings as their weights depends on its way to sort.
+func amendSort(args []string) []string {
+	if slices.Contains(args, "STORE") && !slices.Contains(args, "ALPHA") && len(args) > 2 {
+		args = slices.Insert(args, 2, "ALPHA")
+	}
+	if by := slices.Index(args, "BY"); by > 0 && by+1 < len(args) && slices.Contains(args, "ALPHA") {
+		args[by+1] = "nosort"
+	}
+	return args
 }
 
 // afterKeys are the words that end a list of keys of which there is a number.

@@ -127,6 +127,9 @@ func database(s *Source) string {
 }
 
 func pattern(s *Source) string {
+	if strings.HasPrefix(s.command, "sort") {
+		return s.pick("s*", "s*", "h*->a", "h*->1", "*", "#", "nosort", "l*", "*->a", "s*->", "")
+	}
 	return s.pick("*", "?", "a*", "[ab]*", "[^ab]*", "*1*", "s?", "[a-", "\\a", "**", member(s), "[e-a]", "*[0-9]")
 }
 
