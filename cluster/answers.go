@@ -69,6 +69,14 @@ func (n *Node) handle(from *asker, kind byte, id uint64, payload []byte) {
 			state, err := n.finalLog(boot)
 			answer(state.encode(), err)
 		}()
+	case askSilent:
+		leader, term := d.string(), d.uint()
+		if d.err != nil {
+			answer(nil, d.err)
+			return
+		}
+		state, err := n.silentLog(leader, term)
+		answer(state.encode(), err)
 	case askRegistered:
 		registration, _ := n.machine.Registered(d.string())
 		var e encoder

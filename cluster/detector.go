@@ -10,10 +10,9 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// A dead leader is noticed in one of two ways. By silence: raft's election timer,
-// long enough to stay calm under load. By certainty, here: when its process is gone
-// the kernel closes its connections and refuses new ones, so that the other nodes can
-// stand for election at once.
+// A leader that is gone is noticed in one of two ways. By silence: see silence. By
+// certainty, here: when its process has ended the kernel closes its connections and
+// refuses new ones, so that the other nodes can stand for election at once.
 //
 // Only a refused connection, or a new process behind the address, proves death. A
 // connection that is answered by the same process, or that times out, proves nothing.
@@ -35,24 +34,15 @@ func (n *Node) suspect(broken *link) {
 		return
 	}
 	n.log.Info("leader's process is gone", "leader", leader, "term", term)
-	best, err := n.bestLog(leader, boot, term)
+	mine, err := n.finalLog(boot)
+	if err == nil {
+		var e encoder
+		e.uint(boot)
+		err = n.replace(leader, term, mine, poll{askFinalLog, e.buf, n.config.ElectionTimeout})
+	}
 	if err != nil {
 		n.log.Info("not standing for election", "reason", err)
-		return
 	}
-	if best != nil {
-		// It may not have noticed. Once it says that it stands nothing is left to do
-		// here: two candidates would split the votes, and raft waits an election
-		// timeout before it tries again.
-		var e encoder
-		e.string(leader)
-		e.uint(term)
-		answer, err := best.call(askCampaign, e.buf, n.config.ElectionTimeout/2)
-		if d := (decoder{buf: answer}); err == nil && d.bool() {
-			return
-		}
-	}
-	n.campaign(leader, term)
 }
 
 // provenDead finds out whether the process that a broken link led to has ended. It
@@ -79,46 +69,77 @@ func (n *Node) provenDead(broken *link) bool {
 	return false
 }
 
-// bestLog returns the link to the voter whose log should win the election, nil when
-// that is this node's own. Logs that are equal are ordered by the nodes' ids, so that all
-// come to the same result. No election can be won without a majority, so that the logs
-// of one are waited for. An error says that they did not come, or that there is nothing
-// to do as somebody has stood since the term.
-func (n *Node) bestLog(dead string, boot, term uint64) (*link, error) {
-	mine, err := n.finalLog(boot)
+// poll is a question about the logs of the other voters. An error for an answer is that of
+// a node which is not to be counted.
+type poll struct {
+	kind    byte
+	payload []byte
+	timeout time.Duration
+}
+
+// replace has the voter with the best log stand for election in place of a leader.
+func (n *Node) replace(leader string, term uint64, mine logState, question poll) error {
+	best, err := n.bestLog(leader, term, mine, question)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	if best != nil {
+		// It may not have noticed. Once it says that it stands nothing is left to do
+		// here: two candidates would split the votes, and raft waits an election
+		// timeout before it tries again.
+		var e encoder
+		e.string(leader)
+		e.uint(term)
+		answer, err := best.call(askCampaign, e.buf, n.config.ElectionTimeout/2)
+		if d := (decoder{buf: answer}); err == nil && d.bool() {
+			return nil
+		}
+	}
+	n.campaign(leader, term)
+	return nil
+}
+
+// bestLog returns the link to the voter whose log should win the election, nil when
+// that is this node's own, mine. Logs that are equal are ordered by the nodes' ids, so
+// that all come to the same result. No election can be won without a majority, so that
+// the logs of one are waited for. An error says that they did not come, or that there is
+// nothing to do as somebody has stood since the term.
+func (n *Node) bestLog(gone string, term uint64, mine logState, question poll) (*link, error) {
 	others, need, err := n.otherVoters(n.raft())
 	if err != nil {
 		return nil, err
 	}
-	var e encoder
-	e.uint(boot)
 	type answer struct {
 		link  *link
 		state logState
+		err   error
 	}
 	answers := make(chan answer, len(others))
-	asked := 0
+	open := 0
 	for _, id := range others {
 		l := n.peers.link(id)
-		if l == nil || id == dead {
+		if l == nil || id == gone {
 			continue
 		}
-		asked++
-		l.ask(askFinalLog, e.buf, func(b []byte, err error) {
-			if state, decodeErr := decodeLogState(b); err == nil && decodeErr == nil {
-				answers <- answer{l, state}
+		open++
+		l.ask(question.kind, question.payload, func(b []byte, err error) {
+			state, decodeErr := decodeLogState(b)
+			if err == nil {
+				err = decodeErr
 			}
+			answers <- answer{l, state, err}
 		})
 	}
 	best, bestState, bestID := (*link)(nil), mine, n.identity.NodeID
-	timeout := time.NewTimer(n.config.ElectionTimeout)
+	timeout := time.NewTimer(question.timeout)
 	defer timeout.Stop()
-	for got := 0; got < asked; {
+	got := 0
+	for ; open > 0; open-- {
 		select {
 		case a := <-answers:
+			if a.err != nil {
+				continue
+			}
 			id := a.link.peer.NodeID
 			// Raft's word for who leads is no proof: a heartbeat that crosses a vote
 			// can leave the old leader's name in the new term.
@@ -132,11 +153,11 @@ func (n *Node) bestLog(dead string, boot, term uint64) (*link, error) {
 				timeout.Reset(lastLogs)
 			}
 		case <-timeout.C:
-			asked = got
+			open = 1
 		}
 	}
-	if asked < need {
-		return nil, fmt.Errorf("%d of %d other voters tell of their logs, %d are needed", asked, len(others), need)
+	if got < need {
+		return nil, fmt.Errorf("%d of %d other voters tell of their logs, %d are needed", got, len(others), need)
 	}
 	return best, nil
 }

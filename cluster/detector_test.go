@@ -178,9 +178,10 @@ func TestElectionUnderWay(t *testing.T) {
 func TestBestLogBesideLeader(t *testing.T) {
 	c, network := newNetworkedCluster(t)
 	c.lead(1)
-	boot := c.nodes[2].boot
 	c.crash(2, network)
-	if best, err := c.nodes[0].bestLog("n3", boot, c.nodes[0].raft().CurrentTerm()); err == nil {
+	n := c.nodes[0]
+	mine, _ := n.logState()
+	if best, err := n.bestLog("n3", n.raft().CurrentTerm(), mine, poll{askLogState, nil, patience}); err == nil {
 		t.Errorf("n1 would stand (%v) while n2 leads", best)
 	}
 }

@@ -26,6 +26,7 @@ const (
 	askTerm                       // -> term
 	askLogState                   // -> term, last term, last index, applied, stands
 	askFinalLog                   // boot of a dead process -> the same, once nothing more comes of it
+	askSilent                     // leader, term -> term, last term, last index, applied, stands; if the leader is silent
 	askRegistered                 // node id -> incarnation, nonce
 	askRegister                   // node id, nonce, prev -> incarnation
 	askJoin                       // hello -> cluster id

@@ -38,6 +38,7 @@ type Node struct {
 	rounds    *batcher // the leader's quorum rounds
 	asks      *batcher // a follower's questions to the leader
 	snapshots *snapshots
+	silence   silence
 
 	machine  *fsm.Machine
 	applyMu  sync.Mutex // Apply, Restore and Snapshot of the machine are for one at a time
@@ -97,6 +98,7 @@ func Open(ctx context.Context, config Config) (*Node, error) {
 	n.sender, n.proposer, n.reaper = newSender(n), newProposer(n), newReaper(n)
 	n.rounds, n.asks = &batcher{start: n.startRound}, &batcher{start: n.startAsk}
 	n.snapshots = &snapshots{n: n}
+	n.silence.timeout = config.ElectionTimeout
 	if n.bus, err = openBus(n); err != nil {
 		lock.Close()
 		return nil, err
@@ -235,6 +237,7 @@ func (n *Node) startRaft(new, founder bool) error {
 	n.followConfiguration(r)
 
 	go n.watchLeader(r, observations)
+	go n.watchSilence(r)
 	go n.proposer.run()
 	go n.sender.run()
 	go n.reaper.run()
