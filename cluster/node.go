@@ -259,7 +259,7 @@ func (n *Node) raftConfig() *raft.Config {
 	c.LocalID = raft.ServerID(n.identity.NodeID)
 	c.HeartbeatTimeout = n.config.ElectionTimeout
 	c.ElectionTimeout = n.config.ElectionTimeout
-	c.LeaderLeaseTimeout = n.config.ElectionTimeout / 2
+	c.LeaderLeaseTimeout = n.config.ElectionTimeout // no read relies on it; a shorter one deposes leaders of busy machines
 	c.TrailingLogs = n.config.TrailingLogs
 	c.SnapshotThreshold = 1 << 62 // snapshots are taken by bytes: see snapshots
 	c.ShutdownOnRemove = false

@@ -26,6 +26,7 @@ type silence struct {
 	looked  time.Time     // when that was
 	quiet   time.Duration // since then, in time that this process was awake
 	usual   time.Duration // the longest quiet between two contacts lately
+	trip    time.Duration // of a question to the leader and back
 }
 
 const (
@@ -33,9 +34,10 @@ const (
 	usualFades      = 1024 // looks, until a long quiet counts for a third of what it did
 )
 
-// tooLong is twice what is usual, between a half and all of the election timeout.
+// tooLong is twice what is usual, between a half and all of the election timeout. Raft
+// sends a heartbeat up to a fifth of that after the answer to the last one.
 func (s *silence) tooLong() time.Duration {
-	return min(max(2*s.usual, s.timeout/2), s.timeout)
+	return min(max(2*s.usual, s.timeout/2+s.trip), s.timeout)
 }
 
 // look takes note of when the leader was last heard, and reports whether that is too
@@ -49,7 +51,7 @@ func (s *silence) look(leader string, contact, now time.Time) bool {
 	s.usual -= s.usual / usualFades
 	switch {
 	case leader != s.leader:
-		s.leader, s.contact, s.quiet, s.usual = leader, contact, 0, 0
+		s.leader, s.contact, s.quiet = leader, contact, 0
 	case contact.After(s.contact):
 		s.usual = max(s.usual, s.quiet)
 		s.contact, s.quiet = contact, min(now.Sub(contact), awake)
@@ -66,14 +68,31 @@ func (s *silence) of(leader string, contact time.Time) bool {
 	return leader == s.leader && !contact.After(s.contact) && s.quiet >= s.tooLong()
 }
 
+// measure finds out how long a question takes there and back.
+func (s *silence) measure(l *link) {
+	asked := time.Now()
+	l.ask(askTerm, nil, func(_ []byte, err error) {
+		if err == nil {
+			s.mu.Lock()
+			s.trip = time.Since(asked)
+			s.mu.Unlock()
+		}
+	})
+}
+
 // watchSilence looks after the leader for as long as the node runs.
 func (n *Node) watchSilence(r *raft.Raft) {
 	ticker := time.NewTicker(n.config.ElectionTimeout / looksPerTimeout)
 	defer ticker.Stop()
+	measured, by := time.Time{}, ""
 	for {
 		select {
 		case now := <-ticker.C:
 			leader, _ := n.route.get()
+			if l := n.peers.link(leader); l != nil && (leader != by || now.Sub(measured) > n.config.ElectionTimeout) {
+				measured, by = now, leader
+				n.silence.measure(l)
+			}
 			if leader == n.identity.NodeID || r.State() != raft.Follower {
 				leader = ""
 			}

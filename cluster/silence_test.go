@@ -55,6 +55,24 @@ func TestUnheardByOne(t *testing.T) {
 	}
 }
 
+// A network whose delays are not much shorter than the election timeout is usual there.
+func TestSlowNetworkKeepsLeader(t *testing.T) {
+	const timeout = time.Second
+	network := newNetwork()
+	c := newCluster(t, 3, func(config *Config) {
+		config.ElectionTimeout = timeout
+		network.alter(config)
+	})
+	network.slow(func(from, to string, kind byte) time.Duration { return timeout / 2 })
+	time.Sleep(5 * timeout) // it may cost a leader once
+	leader := c.leader()
+	term := c.nodes[leader].raft().CurrentTerm()
+	time.Sleep(6 * timeout)
+	if now, got := c.leader(), c.nodes[leader].raft().CurrentTerm(); now != leader || got != term {
+		t.Errorf("n%d leads in term %d, it was n%d in term %d", now+1, got, leader+1, term)
+	}
+}
+
 func TestSilence(t *testing.T) {
 	const tick = time.Second / looksPerTimeout
 	var s silence
@@ -111,6 +129,10 @@ func TestSilence(t *testing.T) {
 	beats(2, 9)
 	beats(10*usualFades, 2)
 	between("one gap long ago", quietFor(), time.Second/2-2*tick, time.Second/2+2*tick)
+
+	begin()
+	s.trip = time.Second / 4
+	between("a slow network", quietFor(), 3*time.Second/4, 3*time.Second/4+2*tick)
 
 	begin()
 	beats(1, 2)
