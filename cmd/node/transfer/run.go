@@ -62,6 +62,11 @@ func Run(source Source, options Options) (Summary, error) {
 	if err := r.target.dial(); err != nil { // a wrong address is told at once
 		return r.summary, err
 	}
+	if r.DB >= 0 {
+		if err := r.target.selects(r.DB); err != nil {
+			return r.summary, err
+		}
+	}
 	for {
 		item, err := source.Next()
 		if r.Progress != nil {
@@ -133,7 +138,7 @@ func (r *run) flush() error {
 		switch reason, detail, _ := strings.Cut(string(o), ": "); {
 		case o == "":
 			r.summary.Taken++
-		case o != unknown:
+		case o.decided():
 			skip := Skip{Name: fmt.Sprintf("%q", r.batch[i].Key), Reason: reason}
 			if detail != "" {
 				skip.Err = errors.New(detail)

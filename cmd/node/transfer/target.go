@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/url"
@@ -27,7 +28,12 @@ type target struct {
 // outcome is what became of an item: "" for taken, else the reason why not.
 type outcome string
 
-const unknown outcome = "unknown" // not decided yet: to be sent again
+const (
+	unsent  outcome = "unsent"
+	unknown outcome = "unknown" // sent, with no reply that decides: to be sent again
+)
+
+func (o outcome) decided() bool { return o != unsent && o != unknown }
 
 // dial connects to the first node that answers.
 func (t *target) dial() error {
@@ -49,6 +55,15 @@ func (t *target) dial() error {
 	return errors.Join(errs...)
 }
 
+// selects sees that a database is there.
+func (t *target) selects(db int) error {
+	if _, err := t.conn.Do("SELECT", db); err != nil {
+		return fmt.Errorf("database %d: %w", db, err)
+	}
+	t.db = db
+	return nil
+}
+
 // urlDatabase is the database that a URL names.
 func urlDatabase(u *url.URL) (db int, named bool) {
 	db, err := strconv.Atoi(strings.TrimPrefix(u.Path, "/"))
@@ -56,13 +71,12 @@ func urlDatabase(u *url.URL) (db int, named bool) {
 }
 
 // write brings items to the cluster. What a lost connection or a change of leaders
-// leaves undecided is sent again, for as long as the target's patience lasts. An item
-// that was written although its first reply was lost then counts as there already.
+// leaves undecided is sent again, for as long as the target's patience lasts.
 func (t *target) write(items []Item) ([]outcome, error) {
-	outcomes := slices.Repeat([]outcome{unknown}, len(items))
+	outcomes := slices.Repeat([]outcome{unsent}, len(items))
 	for begun, wait := time.Now(), 50*time.Millisecond; ; wait = min(2*wait, time.Second) {
 		err := t.attempt(items, outcomes)
-		if !slices.Contains(outcomes, unknown) {
+		if !slices.ContainsFunc(outcomes, func(o outcome) bool { return !o.decided() }) {
 			return outcomes, nil
 		}
 		if t.conn != nil && t.conn.Err() != nil {
@@ -92,17 +106,19 @@ func (t *target) attempt(items []Item, outcomes []outcome) error {
 		}
 	}
 	var sent []int // index of the item, or -1 for a SELECT
+	again := make([]bool, len(items))
 	for i, item := range items {
-		if outcomes[i] != unknown {
+		if outcomes[i].decided() {
 			continue
 		}
 		if item.DB != t.db {
 			t.conn.Send("SELECT", item.DB)
 			sent, t.db = append(sent, -1), item.DB
 		}
-		command, args := t.command(item)
+		again[i] = outcomes[i] == unknown
+		command, args := t.command(item, again[i])
 		t.conn.Send(command, args...)
-		sent = append(sent, i)
+		sent, outcomes[i] = append(sent, i), unknown
 	}
 	if err := t.conn.Flush(); err != nil {
 		return err
@@ -118,7 +134,7 @@ func (t *target) attempt(items []Item, outcomes []outcome) error {
 		}
 		var o outcome
 		if i >= 0 {
-			o, err = decide(reply, err)
+			o, err = t.decide(items[i], again[i], reply, err)
 			outcomes[i] = o
 		}
 		if err != nil {
@@ -133,8 +149,9 @@ func (t *target) attempt(items []Item, outcomes []outcome) error {
 	return last
 }
 
-// command is how an item is asked for or written.
-func (t *target) command(item Item) (string, []any) {
+// command is how an item is asked for or written. A string that is sent again is asked
+// for as well: it may be there because its first reply was lost.
+func (t *target) command(item Item, again bool) (string, []any) {
 	switch {
 	case t.dryRun && t.replace:
 		return "PING", nil
@@ -153,21 +170,29 @@ func (t *target) command(item Item) (string, []any) {
 	}
 	if !t.replace {
 		args = append(args, "NX")
+		if again {
+			args = append(args, "GET")
+		}
 	}
 	return "SET", args
 }
 
 // decide reads an item's fate from the reply to its command.
-func decide(reply any, err error) (outcome, error) {
+func (t *target) decide(item Item, again bool, reply any, err error) (outcome, error) {
 	refusal, ok := err.(redis.Error)
+	was, there := reply.([]byte) // of SET NX GET
 	switch {
-	case err == nil && (reply == nil || reply == int64(1)): // SET NX, EXISTS
+	case there && bytes.Equal(was, item.Value):
+		return "", nil
+	case there, err == nil && reply == int64(1): // EXISTS
+		return present, nil
+	case err == nil && reply == nil && !again: // SET NX; with GET, nothing was there
 		return present, nil
 	case err == nil:
 		return "", nil
 	case !ok:
 		return unknown, err
-	case strings.HasPrefix(string(refusal), "BUSYKEY "):
+	case strings.HasPrefix(string(refusal), "BUSYKEY "), strings.HasPrefix(string(refusal), "WRONGTYPE "):
 		return present, nil
 	case passing(refusal):
 		return unknown, err
