@@ -83,6 +83,9 @@ func TestExamples(t *testing.T) {
 	}
 }
 
+// exampleSecret signs the cookies of all instances.
+const exampleSecret = "of all instances"
+
 // startExample starts an example at a node and returns its address.
 func startExample(t *testing.T, name string, n *harness.Node) string {
 	t.Helper()
@@ -92,7 +95,7 @@ func startExample(t *testing.T, name string, n *harness.Node) string {
 	if n.Password != "" {
 		node = "redis://default:" + n.Password + "@" + n.Addr
 	}
-	command.Env = append(os.Environ(), "PORT=0", "SESSION_SECRET=of all instances", "REDIS_URL="+node)
+	command.Env = append(os.Environ(), "PORT=0", "SESSION_SECRET="+exampleSecret, "REDIS_URL="+node)
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var errors strings.Builder
 	command.Stderr = &errors
@@ -144,6 +147,16 @@ func (g guarded) SetCookies(u *url.URL, cookies []*http.Cookie) {
 		}
 	}
 	g.CookieJar.SetCookies(u, cookies)
+}
+
+// has gives the browser a cookie that it got elsewhere.
+func (b *browser) has(page string, cookie *http.Cookie) {
+	b.Helper()
+	u, err := url.Parse(page)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Jar.(guarded).CookieJar.SetCookies(u, []*http.Cookie{cookie})
 }
 
 // sees checks that a page contains something.
