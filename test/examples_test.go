@@ -162,13 +162,18 @@ func (b *browser) has(page string, cookie *http.Cookie) {
 // sees checks that a page contains something.
 func (b *browser) sees(page string, wants ...string) {
 	b.Helper()
-	response, err := b.Get(page)
-	body := b.read(response, err, http.StatusOK)
+	body := b.get(page)
 	for _, want := range wants {
 		if !strings.Contains(body, want) {
 			b.Fatalf("%s does not show %q:\n%s", page, want, body)
 		}
 	}
+}
+
+func (b *browser) get(page string) string {
+	b.Helper()
+	response, err := b.Get(page)
+	return b.read(response, err, http.StatusOK)
 }
 
 func (b *browser) post(page, form string, status int) {
