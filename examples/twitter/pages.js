@@ -26,6 +26,7 @@ const page = (me, title, main, aside) => String(html`<!doctype html>
 
 function ago(at) {
   const seconds = Math.max(0, Math.round((Date.now() - at) / 1000))
+  if (seconds === 0) return 'now'
   if (seconds < 60) return `${seconds} s`
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min`
   if (seconds < 86400) return `${Math.floor(seconds / 3600)} h`
