@@ -10,6 +10,7 @@ import (
 var commands = index(
 	stringCommands,
 	keyCommands,
+	dumpCommands,
 	expireCommands,
 	serverCommands,
 	listCommands,

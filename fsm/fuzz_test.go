@@ -1,7 +1,6 @@
 package fsm
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"os"
@@ -184,7 +183,7 @@ func FuzzLoadValue(f *testing.F) {
 		if len(data) > fuzzBytes {
 			return
 		}
-		in := &rdbReader{r: bufio.NewReader(bytes.NewReader(data))}
+		in := &rdbReader{r: bytes.NewReader(data), unpack: maxStringBytes}
 		var v value
 		var err error
 		bytes := allocated(func() { v, err = in.value(kind) })

@@ -28,10 +28,12 @@ func callOf(line string) (call Call) {
 	return call
 }
 
-func (m *timedMachine) write(line string) string {
+func (m *timedMachine) write(line string) string { return m.apply(callOf(line)) }
+
+func (m *timedMachine) apply(call Call) string {
 	m.index++
 	m.seq++
-	requests := AppendRequest(nil, m.seq, Request{Calls: []Call{callOf(line)}})
+	requests := AppendRequest(nil, m.seq, Request{Calls: []Call{call}})
 	entry := AppendEntry(nil, m.now, m.index, []Section{{Incarnation: 1, LowWater: m.seq - 1, Count: 1, Requests: requests}})
 	return string(m.Apply(m.index, entry)[0].Reply)
 }

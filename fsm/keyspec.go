@@ -44,7 +44,7 @@ var keyUses = map[string][]string{
 	"getdel": {"RW access delete"}, "getex": {"RW access update"}, "getset": {"RW access update"},
 	"incr": {"RW access update"}, "incrby": {"RW access update"}, "incrbyfloat": {"RW access update"},
 	"move": {"RW access update"}, "mset": {"OW update"}, "msetnx": {"OW insert"}, "psetex": {"OW update"},
-	"rename": {"RW access delete", "OW update"}, "renamenx": {"RW access delete", "OW insert"},
+	"rename": {"RW access delete", "OW update"}, "renamenx": {"RW access delete", "OW insert"}, "restore": {"OW update"},
 	"set": {"RW access update variable_flags"}, "setex": {"OW update"}, "setnx": {"OW insert"}, "setrange": {"RW update"},
 	"strlen": {"RO"}, "touch": {"RO"}, "type": {"RO"}, "unlink": {"RM delete"}, "watch": {"RO"},
 	"object|encoding": {"RO"}, "object|freq": {"RO"}, "object|idletime": {"RO"}, "object|refcount": {"RO"},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 )
 
@@ -28,7 +29,7 @@ type rdbVisitor struct {
 
 // readRDB reads a file and its checksum. An error names the offset.
 func readRDB(from io.Reader, visit rdbVisitor) error {
-	in := &rdbReader{r: bufio.NewReaderSize(from, 256<<10)}
+	in := &rdbReader{r: bufio.NewReaderSize(from, 256<<10), unpack: math.MaxUint64}
 	err := in.file(visit)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = errors.New("the file ends too early")

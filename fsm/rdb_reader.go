@@ -1,7 +1,6 @@
 package fsm
 
 import (
-	"bufio"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -12,10 +11,12 @@ import (
 // rdbReader reads what an RDB file is made of. It does not believe a length before what it
 // promises is there: memory grows with what was read.
 type rdbReader struct {
-	r   *bufio.Reader
+	r   io.Reader // cheap to read from in small pieces
 	crc uint64
 	n   int64
 	tmp [16]byte
+
+	unpack uint64 // how many bytes may still come out of compressed strings
 }
 
 // fixed reads up to 16 bytes, valid until the next read.
@@ -151,5 +152,9 @@ func (r *rdbReader) compressed() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if size > r.unpack {
+		return nil, fmt.Errorf("compressed string of %d bytes: %d are left to it", size, r.unpack)
+	}
+	r.unpack -= size
 	return lzfDecompress(data, size)
 }

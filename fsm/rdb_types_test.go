@@ -1,7 +1,6 @@
 package fsm
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"fmt"
@@ -69,7 +68,7 @@ func contentOf(v value) string {
 
 // loadText reads a value of a type from bytes.
 func loadText(kind byte, data string) string {
-	r := &rdbReader{r: bufio.NewReader(strings.NewReader(data))}
+	r := &rdbReader{r: strings.NewReader(data), unpack: maxStringBytes}
 	v, err := r.value(kind)
 	if err != nil {
 		return "error: " + err.Error()

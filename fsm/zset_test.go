@@ -1,7 +1,6 @@
 package fsm
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"math"
@@ -275,7 +274,7 @@ func TestZscan(t *testing.T) {
 // Scores as text are read, and damage is found.
 func TestLoadZset(t *testing.T) {
 	load := func(kind byte, data string) string {
-		r := &rdbReader{r: bufio.NewReader(strings.NewReader(data))}
+		r := &rdbReader{r: strings.NewReader(data), unpack: maxStringBytes}
 		v, err := r.value(kind)
 		if err != nil {
 			return err.Error()

@@ -98,6 +98,7 @@ func (r *row) describe(b *fsm.Builder) {
 // tips are what Redis hints at beside the flags. Those that are for clients of Redis
 // Cluster alone are left out.
 var tips = map[string]string{
+	"dump":    "nondeterministic_output",
 	"hgetall": "nondeterministic_output_order", "hkeys": "nondeterministic_output_order", "hvals": "nondeterministic_output_order",
 	"hrandfield": "nondeterministic_output", "hscan": "nondeterministic_output",
 	"sdiff": "nondeterministic_output_order", "sinter": "nondeterministic_output_order",

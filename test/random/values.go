@@ -202,8 +202,30 @@ var generators = map[string]func(s *Source) string{
 	"count": number(-2, 6), "rank": rank, "num-matches": number(0, 3), "len": number(0, 10), "limit": number(0, 4),
 	"min": rangeEnd, "max": rangeEnd, "min-match-len": number(0, 4),
 	"db": database, "destination-db": database, "index1": database, "index2": database,
+	"ttl": duration(1), "frequency": number(0, 255), "serialized-value": dump,
 	"cursor":  func(s *Source) string { return s.pick("0", "0", "0", "0", "0", "x", "") },
 	"type":    func(s *Source) string { return s.pick("string", "list", "set", "zset", "hash", "nosuch") },
 	"pattern": pattern, "encoding": bitEncoding, "bit": bit,
 	"seconds": duration(1000), "milliseconds": duration(1), "unix-time-seconds": moment(1000), "unix-time-milliseconds": moment(1),
+}
+
+// dumps are what redis-server 7.0 returns for DUMP: an integer, a long string, a list, a set
+// of integers and another one, and hashes and sorted sets in both of their forms.
+var dumps = []string{
+	"\x00\xc2\x90\xee\xfe\xff\x0a\x00(u\xde\x7b\x13\xeb(\x00",
+	"\x00\xc3\x0f@\x8c\x07sessions\xe0y\x06\x01on\x0a\x000\xa8>\xd4\x85J[\x0d",
+	"\x12\x01\x02\xc3\x191\x111\x00\x00\x00\x05\x00\x81a\x02\x0c\x01\xd4H\x02\x80\x01\x9ex\xe0\x14\x00\x01\x1f\xff\x0a\x00\xcc\xbf@ ]sRk",
+	"\x0b\x14\x04\x00\x00\x00\x03\x00\x00\x00\x90\xee\xfe\xff\x03\x00\x00\x00\x05\x00\x00\x00\x0a\x00\xd4]\x0f\x1dy\xb7\xdd\xe3",
+	"\x02\x03\xc0\x07\x01b\x01a\x0a\x00\x03\x94i\xd4\xe7;\x80?",
+	"\x10\x12\x12\x00\x00\x00\x04\x00\x81f\x02\x81v\x02\x81n\x02\x0c\x01\xff\x0a\x00\x016\x94\x81\xd3[\x89t",
+	"\x04\x01\x01f\xc3\x09\x1e\x01vv\xe0\x11\x00\x01vv\x0a\x00\x86\xaec\xf2\x83.F(",
+	"\x11\x1d\x1d\x00\x00\x00\x06\x00\x81c\x02\x84-inf\x05\x81a\x02\x01\x01\x81b\x02\x832.5\x04\xff\x0a\x009\x923\x9b\xe1\x1f2=",
+	"\x05\x02\xc3\x09\x1e\x01mm\xe0\x11\x00\x01mm\x00\x00\x00\x00\x00\x00\x04@\x01a\x00\x00\x00\x00\x00\x00\xf0?\x0a\x00\xea\x02\xc4\xb5f=B\x0e",
+}
+
+func dump(s *Source) string {
+	if s.IntN(20) == 0 {
+		return s.pick("", "x", dumps[0][:10])
+	}
+	return s.pick(dumps...)
 }
