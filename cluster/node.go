@@ -442,19 +442,28 @@ func (n *Node) readPoint(ctx context.Context) (readPoint, error) {
 	}
 }
 
+// Snapshot freezes this node's copy of the keyspace, with every write acknowledged before
+// the call. Writes go on meanwhile. The caller releases it.
+func (n *Node) Snapshot(ctx context.Context) (*fsm.Snapshot, error) {
+	point, err := n.readPoint(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.progress.wait(ctx, n.machine, point.index, 0); err != nil {
+		return nil, ErrNoLeader
+	}
+	n.applyMu.Lock()
+	defer n.applyMu.Unlock()
+	return n.machine.Snapshot(), nil
+}
+
 // Digest is a hash of the keyspace on this node, with every write acknowledged before
 // the call.
 func (n *Node) Digest(ctx context.Context) (string, error) {
-	point, err := n.readPoint(ctx)
+	snapshot, err := n.Snapshot(ctx)
 	if err != nil {
 		return "", err
 	}
-	if err := n.progress.wait(ctx, n.machine, point.index, 0); err != nil {
-		return "", ErrNoLeader
-	}
-	n.applyMu.Lock()
-	snapshot := n.machine.Snapshot()
-	n.applyMu.Unlock()
 	defer snapshot.Release()
 	return snapshot.Digest(), nil
 }

@@ -55,6 +55,27 @@ func updateCRC(crc uint64, p []byte) uint64 { return ^crc64.Update(^crc, jones, 
 // WriteTo writes the snapshot as an RDB file that redis-server 7.0 loads, or 7.4 if a field
 // of a hash has a deadline. Its bytes are a function of the state alone.
 func (s *Snapshot) WriteTo(w io.Writer) (int64, error) {
+	return s.write(w, func(out *rdbWriter) {
+		out.aux(auxIndex, strconv.FormatUint(s.index, 10))
+		out.aux(auxClock, strconv.FormatInt(int64(s.clock), 10))
+		out.aux(auxFormed, s.formed)
+		for _, setting := range s.settings {
+			out.aux(auxSetting+setting.name, setting.value)
+		}
+		out.aux(auxOnce, string(s.once.encode()))
+		out.aux(auxWatches, string(s.watches))
+		out.aux(auxScripts, string(s.scripts))
+		for _, user := range s.users.All() {
+			out.aux(auxUser, user.String())
+		}
+	})
+}
+
+// WriteKeys is WriteTo for others: the keys without what only Holdfast needs, such as the
+// passwords of its users.
+func (s *Snapshot) WriteKeys(w io.Writer) (int64, error) { return s.write(w, func(*rdbWriter) {}) }
+
+func (s *Snapshot) write(w io.Writer, fields func(*rdbWriter)) (int64, error) {
 	buffered := bufio.NewWriterSize(w, 256<<10)
 	out := &rdbWriter{w: buffered}
 	version, redis := rdbVersion, "7.0.15"
@@ -65,18 +86,7 @@ func (s *Snapshot) WriteTo(w io.Writer) (int64, error) {
 	out.aux("redis-ver", redis)
 	out.aux("redis-bits", "64")
 	out.aux("ctime", strconv.FormatInt(int64(s.clock/1000), 10))
-	out.aux(auxIndex, strconv.FormatUint(s.index, 10))
-	out.aux(auxClock, strconv.FormatInt(int64(s.clock), 10))
-	out.aux(auxFormed, s.formed)
-	for _, setting := range s.settings {
-		out.aux(auxSetting+setting.name, setting.value)
-	}
-	out.aux(auxOnce, string(s.once.encode()))
-	out.aux(auxWatches, string(s.watches))
-	out.aux(auxScripts, string(s.scripts))
-	for _, user := range s.users.All() {
-		out.aux(auxUser, user.String())
-	}
+	fields(out)
 	for db, keys := range s.dbs {
 		if keys.keys > 0 {
 			out.database(db, keys)

@@ -51,6 +51,7 @@ type conn struct {
 	reply         replyMode
 	multi         *transaction // since MULTI, nil otherwise
 	sub           *subscriber  // once the client has listened to channels
+	wishes        wishes       // for a dump
 	watch         uint64       // the number under which the keyspace watches keys for EXEC; 0: none
 	closing       bool         // close when what is in out is written
 

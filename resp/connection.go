@@ -115,7 +115,7 @@ func resetCommand(c *conn, args [][]byte) (fsm.Reply, error) {
 		c.server.hub.forget(c.sub)
 		c.sub.setVersion(2)
 	}
-	c.db, c.version, c.readOnly, c.reply = 0, 2, false, replyOn
+	c.db, c.version, c.readOnly, c.reply, c.wishes = 0, 2, false, replyOn, wishes{}
 	c.setUserTo(c.server.user("default"))
 	c.authenticated = c.user.Enabled && c.user.NoPass
 	c.mu.Lock()

@@ -36,7 +36,8 @@ type Server struct {
 	pause       pause
 	runID       string // 40 hexadecimal digits, new with each process
 	started     time.Time
-	saving      atomic.Bool // a SAVE or BGSAVE of a client is under way
+	saving      atomic.Bool  // a SAVE or BGSAVE of a client is under way
+	dumps       atomic.Int32 // files that are being sent
 	stopping    atomic.Bool
 	watches     atomic.Uint64 // numbers given to clients that watch keys
 	stop        chan struct{} // closed when background work shall end

@@ -43,6 +43,10 @@ type Store interface {
 	// returns the answers of those that answered in time.
 	Broadcast(ctx context.Context, message []byte) (answers [][]byte)
 
+	// Snapshot freezes the keyspace on this node, with every write acknowledged before the
+	// call; writes go on meanwhile. The caller releases it.
+	Snapshot(ctx context.Context) (*fsm.Snapshot, error)
+
 	// Digest is a hash of the whole keyspace, deadlines included, on this node.
 	Digest(ctx context.Context) (string, error)
 

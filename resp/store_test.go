@@ -110,6 +110,12 @@ func (s *memoryStore) Wait(ctx context.Context, replicas int) (int, error) {
 
 func (s *memoryStore) Save(ctx context.Context) error { return nil }
 
+func (s *memoryStore) Snapshot(ctx context.Context) (*fsm.Snapshot, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.machine.Snapshot(), nil
+}
+
 func (s *memoryStore) Digest(ctx context.Context) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

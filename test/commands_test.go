@@ -49,6 +49,9 @@ var different = map[string]string{
 	"zadd":            "a small sorted set holds 0 for -0, also if it was large once",
 	"zrandmember":     "at most 16777216 members that may repeat",
 	"acl|save":        "a copy: users are kept without it",
+	"psync":           "always sends a dump, and closes the connection behind it",
+	"replconf":        "for dumps alone: rdb-only and capa",
+	"sync":            "sends a dump, and closes the connection behind it",
 	"psubscribe":      "not inside MULTI",
 	"ssubscribe":      "not inside MULTI",
 }
@@ -57,7 +60,6 @@ var different = map[string]string{
 var refused = map[string]string{
 	"asking": "there are no slots", "cluster": "there are no slots", "failover": "CLUSTER FAILOVER is planned",
 	"migrate": "there is one cluster, without slots to move", "module": "there are no modules",
-	"psync": "replication is the nodes' own", "sync": "replication is the nodes' own", "replconf": "replication is the nodes' own",
 	"replicaof": "replication is the nodes' own", "slaveof": "replication is the nodes' own",
 	"restore-asking": "there are no slots", "pfdebug": "for the developers of Redis", "pfselftest": "for the developers of Redis",
 	"bgrewriteaof": "the log is the nodes' own, and truncated by snapshots",
