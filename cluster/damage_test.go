@@ -254,6 +254,11 @@ func TestDamagedBolt(t *testing.T) {
 		{log, func(data []byte) []byte { return data[:len(data)/2] }},
 		{stable, func(data []byte) []byte { clear(data[:8<<10]); return data }},
 		{stable, func(data []byte) []byte { return data[:10000] }},
+		{stable, flipAfter("CurrentTerm")},
+		{stable, flipAfter("LastVoteTerm")},
+		{stable, flipAfter("LastVoteCand")},
+		{stable, flipAfter("holdfast-cluster")},
+		{stable, flipAfter("CurrentTer")}, // the key itself
 	} {
 		c.dir = t.TempDir() // Bolt does not give a file back that it panics about
 		if err := os.CopyFS(c.dir, os.DirFS(whole)); err != nil {
@@ -265,6 +270,20 @@ func TestDamagedBolt(t *testing.T) {
 	}
 	c.dir = whole
 	d.wantKeys(damagedKeys)
+}
+
+// flipAfter flips a bit in what follows a word everywhere: Bolt has a value behind its key.
+func flipAfter(word string) func([]byte) []byte {
+	return func(data []byte) []byte {
+		for at := 0; ; at += len(word) {
+			next := bytes.Index(data[at:], []byte(word))
+			if next < 0 {
+				return data
+			}
+			at += next
+			data[at+len(word)] ^= 1
+		}
+	}
 }
 
 // A log that is gone is not taken for that of a new node.

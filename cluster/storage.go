@@ -35,18 +35,11 @@ const (
 // storage is what raft keeps on disk: term and vote in Bolt, the log in a WAL or in
 // Bolt, and snapshots in files. All of it is fsynced before raft goes on.
 type storage struct {
-	stable    *raftboltdb.BoltStore
+	stable    stableStore
 	log       raft.LogStore
 	snapshots *raft.FileSnapshotStore
 	closers   []io.Closer
 }
-
-// The key under which the stable store repeats the cluster's id: a directory in which
-// the stable store has been lost or exchanged must not vote.
-var clusterKey = []byte("holdfast-cluster")
-
-// The key that is set once the node has had entries: an empty log is then a lost one.
-var begunKey = []byte("holdfast-begun")
 
 func openStorage(c *Config, clusterID string, fresh bool) (s *storage, err error) {
 	s = &storage{}
@@ -60,20 +53,10 @@ func openStorage(c *Config, clusterID string, fresh bool) (s *storage, err error
 		return s, err
 	}
 	stablePath := filepath.Join(dir, "stable.db")
-	err = careful(stablePath, func() (err error) {
-		if s.stable, err = raftboltdb.NewBoltStore(stablePath); err != nil {
-			return err
-		}
-		s.closers = append(s.closers, s.stable)
-		_, err = s.stable.Get(clusterKey)
-		if errors.Is(err, raftboltdb.ErrKeyNotFound) {
-			err = nil
-		}
-		return err
-	})
-	if err != nil {
+	if s.stable, err = openStable(stablePath); err != nil {
 		return s, err
 	}
+	s.closers = append(s.closers, s.stable)
 	if err := s.checkCluster(stablePath, clusterID, fresh); err != nil {
 		return s, err
 	}

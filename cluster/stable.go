@@ -1,0 +1,93 @@
+package cluster
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
+)
+
+// stableStore is what a node must not forget, raft's term and vote above all, in a Bolt
+// file. Each value has a checksum of its key and of itself: of what a page holds Bolt
+// would notice no change, and a node with another term or vote votes twice.
+type stableStore struct{ *raftboltdb.BoltStore }
+
+var (
+	// The key under which the cluster's id is repeated: a directory in which the stable
+	// store has been lost or exchanged must not vote.
+	clusterKey = []byte("holdfast-cluster")
+
+	// The key that is set once the node has had entries: an empty log is then a lost one.
+	begunKey = []byte("holdfast-begun")
+
+	// Raft's own.
+	termKey     = []byte("CurrentTerm")
+	voteTermKey = []byte("LastVoteTerm")
+	voteKey     = []byte("LastVoteCand")
+)
+
+// openStable reads all values once.
+func openStable(path string) (s stableStore, err error) {
+	err = careful(path, func() (err error) {
+		if s.BoltStore, err = raftboltdb.NewBoltStore(path); err != nil {
+			return err
+		}
+		has := map[string]bool{}
+		for _, key := range [][]byte{clusterKey, begunKey, termKey, voteTermKey, voteKey} {
+			switch _, err := s.Get(key); {
+			case err == nil:
+				has[string(key)] = true
+			case !errors.Is(err, raftboltdb.ErrKeyNotFound):
+				return err
+			}
+		}
+		// Entries come with a term, and raft stores a vote's term before the candidate.
+		for key, needs := range map[string][]byte{string(begunKey): termKey, string(voteKey): voteTermKey, string(voteTermKey): termKey} {
+			if has[key] && !has[string(needs)] {
+				return fmt.Errorf("it has %s and no %s", key, needs)
+			}
+		}
+		return nil
+	})
+	if err != nil && s.BoltStore != nil {
+		s.Close()
+	}
+	return s, err
+}
+
+func (s stableStore) Set(key, value []byte) error {
+	return s.BoltStore.Set(key, binary.BigEndian.AppendUint32(append([]byte(nil), value...), valueSum(key, value)))
+}
+
+func (s stableStore) Get(key []byte) ([]byte, error) {
+	stored, err := s.BoltStore.Get(key)
+	if err != nil {
+		return nil, err
+	}
+	n := len(stored) - crc32.Size
+	if n < 0 || binary.BigEndian.Uint32(stored[n:]) != valueSum(key, stored[:n]) {
+		return nil, fmt.Errorf("the checksum of %s is wrong", key)
+	}
+	return stored[:n], nil
+}
+
+func (s stableStore) SetUint64(key []byte, value uint64) error {
+	return s.Set(key, binary.BigEndian.AppendUint64(nil, value))
+}
+
+func (s stableStore) GetUint64(key []byte) (uint64, error) {
+	value, err := s.Get(key)
+	if err != nil {
+		return 0, err
+	}
+	if len(value) != 8 {
+		return 0, fmt.Errorf("%s has %d bytes, want 8", key, len(value))
+	}
+	return binary.BigEndian.Uint64(value), nil
+}
+
+func valueSum(key, value []byte) uint32 {
+	return crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, value)
+}
