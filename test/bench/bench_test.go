@@ -10,11 +10,18 @@ import (
 
 // Every load has a row for every target, each with figures, and a ratio wherever there
 // is something to compare with. What the figures are is not for a test to judge.
-func TestTable(t *testing.T) {
+func TestTable(t *testing.T) { testTable(t, options{keys: 1000}) }
+
+// So has every command of every type.
+func TestTypes(t *testing.T) { testTable(t, options{types: true}) }
+
+func testTable(t *testing.T, o options) {
 	var out strings.Builder
-	if err := run(options{rounds: 1, duration: 50 * time.Millisecond, keys: 1000, others: 1e9, dir: t.TempDir()}, &out); err != nil {
+	o.rounds, o.duration, o.others, o.dir = 1, 50*time.Millisecond, 1e9, t.TempDir()
+	if err := run(o, &out); err != nil {
 		t.Fatal(err)
 	}
+	loads, targets := o.plan().loads, o.plan().targets
 	blocks := strings.Split(strings.TrimSpace(out.String()), "\n\n")[1:] // behind the heading
 	if len(blocks) != len(loads) {
 		t.Fatalf("%d blocks for %d loads:\n%s", len(blocks), len(loads), out.String())

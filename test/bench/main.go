@@ -24,6 +24,7 @@ type options struct {
 	keys     int
 	others   float64        // CPUs that others may take during a run
 	only     *regexp.Regexp // of "SET c50 P16 leader"; nil for all
+	types    bool
 	memory   bool
 	sessions int
 	dir      string
@@ -37,6 +38,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each run is repeated")
 	flag.IntVar(&o.keys, "keys", 100_000, "how many keys there are")
 	flag.Float64Var(&o.others, "others", float64(runtime.NumCPU()), "repeat a run, up to 30 times, while others take more than so many `CPUs`")
+	flag.BoolVar(&o.types, "types", false, "measure the main commands of each data type instead, at pipeline 16")
 	flag.BoolVar(&o.memory, "memory", false, "measure memory instead: resident bytes per session")
 	flag.IntVar(&o.sessions, "sessions", 1_000_000, "how many sessions --memory stores")
 	flag.StringVar(&o.dir, "dir", "", "where data is written (default a temporary directory)")

@@ -17,7 +17,7 @@ const valueBytes = 300
 
 // load is what is done to a target.
 type load struct {
-	command  string
+	command  string // with SET or GET, redis-benchmark's own test; else the name of one of typed
 	clients  int
 	pipeline int
 }
@@ -30,10 +30,23 @@ func (l load) String() string {
 	return s
 }
 
-// loads stand in the order of the table.
-var loads = []load{
+// stringLoads are what sessions need, in the order of the table.
+var stringLoads = []load{
 	{"SET", 50, 1}, {"SET", 50, 16}, {"SET", 500, 1},
 	{"GET", 50, 1}, {"GET", 50, 16}, {"GET", 500, 1},
+}
+
+// plan is what is measured: every load on every target.
+type plan struct {
+	loads   []load
+	targets []target
+}
+
+func (o options) plan() plan {
+	if o.types {
+		return plan{typeLoads(), []target{leader, always, inMemory}}
+	}
+	return plan{stringLoads, targets}
 }
 
 // sample is the outcome of one run.
@@ -55,12 +68,13 @@ func (b benchmark) String() string { return fmt.Sprintf("%s %s", b.load, string(
 // measure returns a sample of each run for each round.
 func measure(s *servers, o options, progress io.Writer) (map[benchmark][]sample, error) {
 	results := map[benchmark][]sample{}
+	plan := o.plan()
 	rates := map[benchmark]float64{} // of the last run: how many requests the next one needs
 	for round := range o.rounds {
-		for _, l := range loads {
+		for _, l := range plan.loads {
 			// Each round begins with another target, so that none always follows the same.
-			for i := range targets {
-				b := benchmark{l, targets[(i+round)%len(targets)]}
+			for i := range plan.targets {
+				b := benchmark{l, plan.targets[(i+round)%len(plan.targets)]}
 				if o.only != nil && !o.only.MatchString(b.String()) {
 					continue
 				}
@@ -167,8 +181,14 @@ func redisBenchmark(addr string, l load, keys, requests int) (sample, error) {
 		return sample{}, err
 	}
 	number := strconv.Itoa
-	cmd := exec.Command("redis-benchmark", "-h", host, "-p", port, "-t", strings.ToLower(l.command), "--csv",
-		"-c", number(l.clients), "-P", number(l.pipeline), "-n", number(requests), "-d", number(valueBytes), "-r", number(keys))
+	args := []string{"-h", host, "-p", port, "--csv", "-c", number(l.clients), "-P", number(l.pipeline), "-n", number(requests)}
+	if t, ok := typedCommand(l.command); ok {
+		args = append(args, "-r", number(collections))
+		args = append(args, t.args...)
+	} else {
+		args = append(args, "-d", number(valueBytes), "-r", number(keys), "-t", strings.ToLower(l.command))
+	}
+	cmd := exec.Command("redis-benchmark", args...)
 	out, err := cmd.Output()
 	if err != nil { // an error reply ends the program, too
 		return sample{}, fmt.Errorf("%v: %w\n%s", cmd.Args, err, out)
@@ -184,7 +204,7 @@ func parse(command, out string) (s sample, err error) {
 		return s, fmt.Errorf("redis-benchmark printed %q: %w", out, err)
 	}
 	for _, record := range records {
-		if record[0] != command || len(record) < 8 {
+		if name, _, _ := strings.Cut(record[0], " "); name != command || len(record) < 8 {
 			continue
 		}
 		for field, to := range map[int]*float64{1: &s.rate, 4: &s.p50, 6: &s.p99} {

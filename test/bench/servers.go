@@ -57,7 +57,12 @@ func (s *servers) start(binary, dir string, o options) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := fill(addrs[0], o.keys); err != nil {
+		if o.types {
+			err = fillTypes(addrs[0])
+		} else {
+			err = fill(addrs[0], o.keys)
+		}
+		if err != nil {
 			return fmt.Errorf("fill %s: %w", t, err)
 		}
 	}

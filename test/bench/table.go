@@ -15,6 +15,15 @@ type goal struct {
 
 // goals of each row; where a command is not named at 500 clients, 0.
 func goalOf(b benchmark) (g goal, ok bool) {
+	if t, ok := typedCommand(b.command); ok {
+		if b.target != leader {
+			return goal{}, false
+		}
+		if t.reads {
+			return goal{inMemory, typeShare}, true
+		}
+		return goal{always, typeShare}, true
+	}
 	reference, shares := always, [3]float64{0.7, 0.5, 0.9}
 	if b.command == "GET" {
 		reference, shares = inMemory, [3]float64{0.85, 0.7, 0}
@@ -41,16 +50,21 @@ func goalOf(b benchmark) (g goal, ok bool) {
 
 // print prints the medians of all runs and the ratios.
 func print(out io.Writer, o options, results map[benchmark][]sample) {
-	fmt.Fprintf(out, "%d-byte values, %d keys, %d CPUs, medians of %d rounds of %v; ratios within a round: median (least .. most)\n",
-		valueBytes, o.keys, runtime.NumCPU(), o.rounds, o.duration)
+	what := fmt.Sprintf("%d-byte values, %d keys", valueBytes, o.keys)
+	if o.types {
+		what = fmt.Sprintf("%d collections of %d elements of each type", collections, elements)
+	}
+	fmt.Fprintf(out, "%s, %d CPUs, medians of %d rounds of %v; ratios within a round: median (least .. most)\n",
+		what, runtime.NumCPU(), o.rounds, o.duration)
 	var all []sample
 	for _, samples := range results {
 		all = append(all, samples...)
 	}
 	fmt.Fprintf(out, "others took %.2f CPUs (median over all runs)\n", median(all, func(s sample) float64 { return s.others }))
-	for _, l := range loads {
+	plan := o.plan()
+	for _, l := range plan.loads {
 		headed := false
-		for _, t := range targets {
+		for _, t := range plan.targets {
 			b := benchmark{l, t}
 			samples := results[b]
 			if len(samples) == 0 {
