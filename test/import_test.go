@@ -185,10 +185,9 @@ func sessionsLast(t *testing.T, conn *harness.Conn, logins []login, source strin
 	}
 }
 
-// An import goes on through the death of the node that it talks to, when it knows another.
-func TestImportNodeDies(t *testing.T) {
-	const sessions = 30000
-	file := filepath.Join(t.TempDir(), "sessions.bson")
+// dumpOf writes a dump of so many live sessions, id-0 and so on.
+func dumpOf(t *testing.T, sessions int) (file string) {
+	t.Helper()
 	var dump bytes.Buffer
 	for i := range sessions {
 		document, err := bson.Marshal(bson.D{
@@ -201,9 +200,46 @@ func TestImportNodeDies(t *testing.T) {
 		}
 		dump.Write(document)
 	}
+	file = filepath.Join(t.TempDir(), "sessions.bson")
 	if err := os.WriteFile(file, dump.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return file
+}
+
+// An import waits for a majority that is gone, and gives up when its patience ends.
+func TestImportWaits(t *testing.T) {
+	file := dumpOf(t, 1000)
+	c := start(t, "--commit-timeout", "1s")
+	there := c.Nodes[0]
+	for _, n := range c.Others(there) {
+		if err := n.Kill(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, errs, status := holdfast(t, "import", "mongo-dump", file, "--to", "redis://"+there.Addr, "--patience", "2s")
+	if status != 1 || out != "" || !strings.Contains(errs, "CLUSTERDOWN") && !strings.Contains(errs, "UNCERTAIN") {
+		t.Errorf("status %d\n%s%s", status, out, errs)
+	}
+	started := make(chan error, 1)
+	go func() {
+		time.Sleep(3 * time.Second) // some attempts fail before
+		started <- c.Start()
+	}()
+	out, errs, status = holdfast(t, "import", "mongo-dump", file, "--to", "redis://"+there.Addr)
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
+	if keys, err := there.Do("DBSIZE"); status != 0 || keys != int64(1000) || err != nil {
+		t.Errorf("status %d, %v keys, %v\n%s%s", status, keys, err, out, errs)
+	}
+	agree(t, c)
+}
+
+// An import goes on through the death of the node that it talks to, when it knows another.
+func TestImportNodeDies(t *testing.T) {
+	const sessions = 30000
+	file := dumpOf(t, sessions)
 	c := start(t)
 	dying, err := c.Leader()
 	if err != nil {

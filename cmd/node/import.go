@@ -53,13 +53,14 @@ func (f *importFlags) run(source transfer.Source) error {
 		To: f.To, Prefix: f.Prefix, DB: f.DB, Replace: f.Replace, DryRun: f.DryRun,
 		BatchKeys: f.Batch, BatchBytes: 1 << 20, Patience: f.Patience, Messages: os.Stderr,
 	}
+	finish := func() error { return nil }
 	if isatty.IsTerminal(os.Stderr.Fd()) {
 		bar := newBar(source)
-		options.Progress, options.Messages = bar.show, bar
-		defer bar.Finish()
+		options.Progress, options.Messages, finish = bar.show, bar, bar.Clear
 	}
 	begun := time.Now()
 	summary, err := transfer.Run(source, options)
+	finish()
 	if err != nil && summary.Read() == 0 {
 		return err
 	}
