@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -100,9 +99,9 @@ func (r *run) chooseDatabase() error {
 	if len(r.To) == 0 {
 		return errors.New("no node to write to")
 	}
-	u, err := url.Parse(r.To[0])
+	u, err := parseURL(r.To[0])
 	if err != nil {
-		return fmt.Errorf("%q is no URL: want redis://[user:password@]host:port", r.To[0])
+		return err
 	}
 	if db, named := urlDatabase(u); named && r.DB < 0 {
 		r.DB = db

@@ -39,9 +39,9 @@ func (o outcome) decided() bool { return o != unsent && o != unknown }
 func (t *target) dial() error {
 	var errs []error
 	for range t.nodes {
-		u, err := url.Parse(t.nodes[0])
+		u, err := parseURL(t.nodes[0])
 		if err != nil {
-			return fmt.Errorf("%q is no URL: want redis://[user:password@]host:port", t.nodes[0])
+			return err
 		}
 		t.conn, err = redis.DialURL(t.nodes[0], redis.DialConnectTimeout(5*time.Second),
 			redis.DialReadTimeout(30*time.Second), redis.DialWriteTimeout(30*time.Second), redis.DialClientName("holdfast-import"))
@@ -53,6 +53,15 @@ func (t *target) dial() error {
 		t.nodes = append(t.nodes[1:], t.nodes[0])
 	}
 	return errors.Join(errs...)
+}
+
+// parseURL does not repeat what it cannot read: there may be a password in it.
+func parseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return nil, errors.New("--to is no URL: want redis://[user:password@]host:port")
+	}
+	return u, nil
 }
 
 // selects sees that a database is there.
@@ -82,31 +91,23 @@ func (t *target) write(items []Item) ([]outcome, error) {
 		if t.conn != nil && t.conn.Err() != nil {
 			t.Close()
 		}
-		var final finalError
-		if errors.As(err, &final) || time.Since(begun) > t.patience {
+		if isFinal(err) || time.Since(begun) > t.patience {
 			return outcomes, err
 		}
 		time.Sleep(wait)
 	}
 }
 
-// finalError is one that does not pass with time.
-type finalError struct{ error }
-
 // attempt sends in one pipeline what is not decided yet, and notes what becomes of it.
-// The error is the last of those for which something is undecided still.
+// The error is the last of those that left something undecided.
 func (t *target) attempt(items []Item, outcomes []outcome) error {
 	if t.conn == nil {
 		if err := t.dial(); err != nil {
-			var refusal redis.Error
-			if errors.As(err, &refusal) && !passing(refusal) {
-				return finalError{err}
-			}
-			return err
+			return lasting(err)
 		}
 	}
-	var sent []int // index of the item, or -1 for a SELECT
 	again := make([]bool, len(items))
+	var sent []int // the items' indexes, in the order of the replies; -1 for a SELECT
 	for i, item := range items {
 		if outcomes[i].decided() {
 			continue
@@ -117,7 +118,7 @@ func (t *target) attempt(items []Item, outcomes []outcome) error {
 		}
 		again[i] = outcomes[i] == unknown
 		command, args := t.command(item, again[i])
-		t.conn.Send(command, args...)
+		t.conn.Send(command, args...) // if it fails, Flush does, too
 		sent, outcomes[i] = append(sent, i), unknown
 	}
 	if err := t.conn.Flush(); err != nil {
@@ -126,27 +127,40 @@ func (t *target) attempt(items []Item, outcomes []outcome) error {
 	var last error
 	for _, i := range sent {
 		reply, err := t.conn.Receive()
-		if t.conn.Err() != nil {
+		switch {
+		case t.conn.Err() != nil:
 			return err
-		}
-		if i < 0 && err == nil {
-			continue
-		}
-		var o outcome
-		if i >= 0 {
-			o, err = t.decide(items[i], again[i], reply, err)
-			outcomes[i] = o
+		case i >= 0:
+			outcomes[i], err = decide(items[i], again[i], reply, err)
+		case err != nil: // what follows is not where it should be
+			err = finalError{err}
 		}
 		if err != nil {
 			last = err
-			var final finalError
-			if i < 0 || errors.As(err, &final) {
-				t.Close() // the other replies would be taken for those of the next
-				return finalError{err}
-			}
+		}
+		if isFinal(err) {
+			t.Close() // with the replies that nobody reads any more
+			return err
 		}
 	}
 	return last
+}
+
+// finalError is one that does not pass with time.
+type finalError struct{ error }
+
+func isFinal(err error) bool {
+	var final finalError
+	return errors.As(err, &final)
+}
+
+// lasting makes final what a node answered and will answer again.
+func lasting(err error) error {
+	var refusal redis.Error
+	if errors.As(err, &refusal) && !passing(refusal) {
+		return finalError{err}
+	}
+	return err
 }
 
 // command is how an item is asked for or written. A string that is sent again is asked
@@ -178,7 +192,7 @@ func (t *target) command(item Item, again bool) (string, []any) {
 }
 
 // decide reads an item's fate from the reply to its command.
-func (t *target) decide(item Item, again bool, reply any, err error) (outcome, error) {
+func decide(item Item, again bool, reply any, err error) (outcome, error) {
 	refusal, ok := err.(redis.Error)
 	was, there := reply.([]byte) // of SET NX GET
 	switch {
@@ -194,12 +208,10 @@ func (t *target) decide(item Item, again bool, reply any, err error) (outcome, e
 		return unknown, err
 	case strings.HasPrefix(string(refusal), "BUSYKEY "), strings.HasPrefix(string(refusal), "WRONGTYPE "):
 		return present, nil
-	case passing(refusal):
-		return unknown, err
 	case strings.HasPrefix(string(refusal), "ERR "):
 		return outcome(refused + ": " + strings.TrimPrefix(string(refusal), "ERR ")), nil
 	}
-	return unknown, finalError{err} // NOPERM, OOM and their like concern every item
+	return unknown, lasting(err) // NOPERM, OOM and their like concern every item
 }
 
 // passing are errors after which the same may be sent again.
