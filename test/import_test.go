@@ -6,17 +6,22 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"holdfast/cmd/node/transfer"
 	"holdfast/test/harness"
 )
 
@@ -183,6 +188,48 @@ func sessionsLast(t *testing.T, conn *harness.Conn, logins []login, source strin
 			t.Errorf("%s ends in %v, want 30 minutes after its last use", text, left)
 		}
 	}
+}
+
+// A session that connect-mongo keeps as a document becomes the JSON that Node makes of it.
+func TestImportDocumentsAsNode(t *testing.T) {
+	file, seed := filepath.Join(t.TempDir(), "random.bson"), strconv.Itoa(rand.IntN(1<<31))
+	t.Logf("seed %s", seed)
+	write := exec.CommandContext(t.Context(), "node", "imports/documents.js", file, seed)
+	write.Dir, write.Stderr = clientsDir(), os.Stderr
+	out, err := write.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := transfer.OpenMongoDump(file, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	documents := 0
+	for want := range bytes.Lines(out) {
+		item, err := source.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := decoded(t, item.Value), decoded(t, want); !reflect.DeepEqual(got, want) {
+			t.Fatalf("%s became %v, want %v", item.Key, got, want)
+		}
+		documents++
+	}
+	if _, err := source.Next(); err != io.EOF || documents != 500 {
+		t.Errorf("%d documents, then %v", documents, err)
+	}
+}
+
+// decoded is JSON with its numbers as they are written.
+func decoded(t *testing.T, text []byte) (value any) {
+	t.Helper()
+	in := json.NewDecoder(bytes.NewReader(text))
+	in.UseNumber()
+	if err := in.Decode(&value); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return value
 }
 
 // dumpOf writes a dump of so many live sessions, id-0 and so on.
