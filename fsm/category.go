@@ -18,7 +18,7 @@ func (c *Command) categorize() []string {
 		holds bool
 		name  string
 	}{
-		{c.Group == "generic" && (data || c.Container != "") && !sorts || c.Group == "server" && data && full != "lolwut", "@keyspace"},
+		{c.Group == "generic" && (data || c.Container != "") && !sorts || c.Group == "server" && data && full != "lolwut" && full != "memory|usage", "@keyspace"},
 		{c.Flags&ReadOnly != 0, "@read"},
 		{c.Flags&Write != 0, "@write"},
 		{c.Group == "set" || sorts, "@set"},

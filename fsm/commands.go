@@ -24,6 +24,7 @@ var commands = index(
 	scriptCommands,
 	scriptOnlyCommands,
 	sortCommands,
+	memoryCommands,
 	watchCommands,
 )
 

@@ -13,6 +13,10 @@ type value interface {
 	// original, which must not be changed any more: see Tx.fork for two that live on.
 	clone() value
 
+	// memory estimates the bytes that the value takes, from as many of its elements as
+	// samples says; 0 is for all. It depends on what is in the value alone.
+	memory(samples int) int
+
 	rdbType() byte
 	writeRDB(w *rdbWriter) // all but type and key; the bytes are a function of the value
 }
