@@ -244,7 +244,7 @@ func (c *conn) describe(now time.Time) string {
 	for _, f := range []struct {
 		set  bool
 		flag string
-	}{{info.kind() == "pubsub", "P"}, {info.queued >= 0, "x"}, {info.noEvict, "e"}, {info.noTouch, "T"}, {info.readOnly, "r"}, {isUnix(c.nc), "U"}} {
+	}{{info.monitoring, "O"}, {info.kind() == "pubsub", "P"}, {info.queued >= 0, "x"}, {info.noEvict, "e"}, {info.noTouch, "T"}, {info.readOnly, "r"}, {isUnix(c.nc), "U"}} {
 		if f.set {
 			flags += f.flag
 		}

@@ -50,7 +50,8 @@ type conn struct {
 	readOnly      bool // READONLY: reads may be answered from this node's copy
 	reply         replyMode
 	multi         *transaction // since MULTI, nil otherwise
-	sub           *subscriber  // once the client has listened to channels
+	sub           *subscriber  // once the client has listened to channels, or is a monitor
+	monitoring    bool         // since MONITOR
 	wishes        wishes       // for a dump
 	watch         uint64       // the number under which the keyspace watches keys for EXEC; 0: none
 	closing       bool         // close when what is in out is written
@@ -70,7 +71,7 @@ type clientInfo struct {
 	db                        uint8
 	version                   int
 	noEvict, noTouch          bool
-	readOnly                  bool
+	readOnly, monitoring      bool
 	queued                    int    // since MULTI; -1 outside
 	listening                 [3]int // subscriptions of each kind
 	buffered, free            int    // of the query buffer
@@ -123,6 +124,7 @@ func (c *conn) serve() {
 	defer c.server.forget(c)
 	defer c.release()
 	defer c.silence()
+	defer c.leaveMonitor()
 	defer c.unwatch()
 	defer c.leaveMulti()
 	defer c.nc.Close()
@@ -243,7 +245,7 @@ func (c *conn) readDeadline() time.Time {
 	if c.held > 0 {
 		return time.Now().Add(c.server.cfg.StallTimeout)
 	}
-	if idle := c.server.settings.Load().idleTimeout; idle > 0 && !c.listens() {
+	if idle := c.server.settings.Load().idleTimeout; idle > 0 && !c.monitoring && !c.listens() {
 		return time.Now().Add(idle)
 	}
 	return time.Time{}
@@ -393,7 +395,7 @@ func (c *conn) linger() {
 // publish makes visible to CLIENT LIST what the last commands have changed.
 func (c *conn) publish() {
 	c.mu.Lock()
-	c.info.db, c.info.version, c.info.readOnly = c.db, c.version, c.readOnly
+	c.info.db, c.info.version, c.info.readOnly, c.info.monitoring = c.db, c.version, c.readOnly, c.monitoring
 	if c.info.queued = -1; c.multi != nil {
 		c.info.queued = len(c.multi.rows)
 	}

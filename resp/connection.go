@@ -111,6 +111,7 @@ func selectArg(arg []byte) (uint8, error) {
 func resetCommand(c *conn, args [][]byte) (fsm.Reply, error) {
 	c.leaveMulti()
 	c.unwatch()
+	c.leaveMonitor()
 	if c.sub != nil {
 		c.server.hub.forget(c.sub)
 		c.sub.setVersion(2)

@@ -52,17 +52,14 @@ func (c *conn) dispatch(args [][]byte, size int) {
 		c.server.log.Warn("possible attack: an HTTP request", "client", c.nc.RemoteAddr().String())
 		c.closing = true
 	case err != nil:
-		if row != nil {
-			row.stats.rejected.Add(1)
-		}
 		c.runBatch()
-		if c.multi != nil {
-			c.multi.aborted = true
-		}
-		c.answer(errorReply(err))
+		c.reject(row, err)
 	case c.sub != nil && c.version == 2 && !inSubscription[row.full] && c.listens():
 		c.runBatch()
 		c.answer(errorReply(errInSubscription(row.full)))
+	case c.monitoring && (row.Flags&(fsm.Write|fsm.ReadOnly) != 0 || row.full == "publish" || row.full == "spublish"):
+		c.runBatch()
+		c.reject(row, errMonitor)
 	case c.multi != nil && !immediate[row.full]:
 		c.queue(row, args)
 	case row.run != nil:
@@ -73,6 +70,17 @@ func (c *conn) dispatch(args [][]byte, size int) {
 	}
 }
 
+// reject answers a command that is not run; row is nil where there is no such command.
+func (c *conn) reject(row *row, err error) {
+	if row != nil {
+		row.stats.rejected.Add(1)
+	}
+	if c.multi != nil {
+		c.multi.aborted = true
+	}
+	c.answer(errorReply(err))
+}
+
 // isHTTP recognizes the lines of an HTTP request that Redis closes a connection for.
 func isHTTP(name []byte) bool {
 	return strings.EqualFold(string(name), "post") || strings.EqualFold(string(name), "host:")
@@ -81,22 +89,27 @@ func isHTTP(name []byte) bool {
 var errNoAuth = fsm.NewError("NOAUTH", "Authentication required.")
 
 // runLocal answers a command that the connection or the node answers itself.
-func (c *conn) runLocal(row *row, args [][]byte) {
-	c.lastRow.Store(row)
+func (c *conn) runLocal(r *row, args [][]byte) {
+	c.lastRow.Store(r)
 	if !c.server.pause.wait(c.ctx, false) {
 		c.closing = true
 		return
 	}
 	start := time.Now()
-	reply, err := row.run(c, args)
+	reply, err := r.run(c, args)
 	if err != nil {
 		reply = errorReply(err)
 	}
-	row.stats.add(1, time.Since(start), reply.IsError())
+	took, failed := time.Since(start), int64(0)
+	if reply.IsError() {
+		failed = 1
+	}
+	r.stats.add(1, failed, took)
 	c.server.stats.commands.Add(1)
 	if len(reply) > 0 { // CLIENT REPLY OFF has no reply at all
 		c.answer(reply)
 	}
+	c.observe([]*row{r}, []fsm.Call{{DB: c.db, Args: args}}, took)
 }
 
 // enqueue puts a command of the keyspace into the batch, which is run first where it
@@ -133,7 +146,7 @@ func (c *conn) runBatch() {
 	for done := 0; done < len(b.rows); {
 		start := time.Now()
 		replies, err := c.callStore(b, done)
-		done += c.answerBatch(b.rows[done:], replies, err, time.Since(start))
+		done += c.answerBatch(b.rows[done:], b.calls[done:], replies, err, time.Since(start))
 		if c.closing {
 			break // nobody would see the rest
 		}
@@ -142,7 +155,7 @@ func (c *conn) runBatch() {
 }
 
 // answerBatch answers the first of some commands, at least one, and returns how many.
-func (c *conn) answerBatch(rows []*row, replies []fsm.Reply, err error, took time.Duration) int {
+func (c *conn) answerBatch(rows []*row, calls []fsm.Call, replies []fsm.Reply, err error, took time.Duration) int {
 	if err == nil && (len(replies) == 0 || len(replies) < len(rows) && c.batch.write) {
 		err = errNoReply
 	}
@@ -150,14 +163,22 @@ func (c *conn) answerBatch(rows []*row, replies []fsm.Reply, err error, took tim
 		replies = slices.Repeat([]fsm.Reply{errorReply(err)}, len(rows))
 	}
 	took /= time.Duration(len(replies)) // each command's share
-	for i, reply := range replies {
-		if len(reply) == 0 {
-			reply = errorReply(errNoReply)
+	for i := 0; i < len(replies); {
+		row, first, failed := rows[i], i, int64(0)
+		for ; i < len(replies) && rows[i] == row; i++ {
+			reply := replies[i]
+			if len(reply) == 0 {
+				reply = errorReply(errNoReply)
+			}
+			if reply.IsError() {
+				failed++
+			}
+			c.answer(reply)
 		}
-		rows[i].stats.add(1, took, reply.IsError())
-		c.answer(reply)
+		row.stats.add(int64(i-first), failed, took)
 	}
 	c.server.stats.commands.Add(int64(len(replies)))
+	c.observe(rows[:len(replies)], calls[:len(replies)], took)
 	return len(replies)
 }
 

@@ -23,14 +23,6 @@ var serverCommands = []local{
 		Summary: "Describes the node and the cluster.", Syntax: "[section [section ...]]", Cost: "O(1)"}, run: infoCommand},
 	{Command: fsm.Command{Name: "LASTSAVE", Arity: 1, Flags: always | fsm.Dangerous, Group: "server", Since: "1.0.0",
 		Summary: "Returns when the newest snapshot was written, in Unix seconds.", Cost: "O(1)"}, run: lastSaveCommand},
-	{Command: fsm.Command{Name: "LATENCY", Arity: -2, Group: "server", Since: "2.8.13",
-		Summary: "Commands about latency events, which this server does not record.", Cost: "Depends on subcommand."},
-		subs: []local{
-			{Command: fsm.Command{Name: "LATEST", Arity: 2, Flags: inspection | fsm.NoScript, Group: "server", Since: "2.8.13",
-				Summary: "Returns the latest latency events: none.", Cost: "O(1)"}, run: emptyCommand},
-			{Command: fsm.Command{Name: "RESET", Arity: -2, Flags: inspection | fsm.NoScript, Group: "server", Since: "2.8.13",
-				Summary: "Forgets the latency events: none.", Syntax: "[event [event ...]]", Cost: "O(1)"}, run: zeroCommand},
-		}},
 	{Command: fsm.Command{Name: "LOLWUT", Arity: -1, Flags: fsm.ReadOnly | fsm.Fast, Group: "server", Since: "5.0.0",
 		Summary: "Shows a picture and the version.", Syntax: "[VERSION version]", Cost: "O(1)"}, run: lolwutCommand},
 	{Command: fsm.Command{Name: "MODULE", Arity: -2, Group: "server", Since: "4.0.0",
@@ -41,16 +33,6 @@ var serverCommands = []local{
 		Summary: "Returns the role of the node: to clients, every node is a master.", Cost: "O(1)"}, run: roleCommand},
 	{Command: fsm.Command{Name: "SAVE", Arity: 1, Flags: operator | fsm.NoMulti, Group: "server", Since: "1.0.0",
 		Summary: "Writes a snapshot to disk.", Cost: "O(N) where N is the total number of keys in all databases"}, run: saveCommand},
-	{Command: fsm.Command{Name: "SLOWLOG", Arity: -2, Group: "server", Since: "2.2.12",
-		Summary: "Commands about the log of slow commands, which this server does not keep.", Cost: "Depends on subcommand."},
-		subs: []local{
-			{Command: fsm.Command{Name: "GET", Arity: -2, Flags: inspection, Group: "server", Since: "2.2.12",
-				Summary: "Returns entries of the slow log: none.", Syntax: "[count]", Cost: "O(1)"}, run: slowlogGetCommand},
-			{Command: fsm.Command{Name: "LEN", Arity: 2, Flags: inspection, Group: "server", Since: "2.2.12",
-				Summary: "Returns the length of the slow log: 0.", Cost: "O(1)"}, run: zeroCommand},
-			{Command: fsm.Command{Name: "RESET", Arity: 2, Flags: inspection, Group: "server", Since: "2.2.12",
-				Summary: "Empties the slow log.", Cost: "O(1)"}, run: okCommand},
-		}},
 	{Command: fsm.Command{Name: "TIME", Arity: 1, Flags: always, Group: "server", Since: "2.6.0",
 		Summary: "Returns the node's clock.", Cost: "O(1)"}, run: timeCommand},
 	{Command: fsm.Command{Name: "WAIT", Arity: 3, Flags: fsm.NoScript, Group: "generic", Since: "3.0.0",
@@ -58,20 +40,7 @@ var serverCommands = []local{
 }
 
 func okCommand(c *conn, args [][]byte) (fsm.Reply, error)    { return fsm.OK, nil }
-func zeroCommand(c *conn, args [][]byte) (fsm.Reply, error)  { return fsm.Int(0), nil }
 func emptyCommand(c *conn, args [][]byte) (fsm.Reply, error) { return fsm.EmptyArray, nil }
-
-func slowlogGetCommand(c *conn, args [][]byte) (fsm.Reply, error) {
-	switch {
-	case len(args) > 3:
-		return nil, errSubcommand(string(args[1]), "SLOWLOG")
-	case len(args) == 3:
-		if n, ok := parseInt(args[2]); !ok || n < -1 {
-			return nil, fsm.NewError("ERR", "count should be greater than or equal to -1")
-		}
-	}
-	return fsm.EmptyArray, nil
-}
 
 func timeCommand(c *conn, args [][]byte) (fsm.Reply, error) {
 	now := time.Now()

@@ -69,8 +69,12 @@ func converseAll(t *testing.T, file, redis, ours string) {
 	}
 }
 
-// alike makes equal what is not to be equal in HELLO, and in COMMAND INFO.
+// alike makes equal what is not to be equal in HELLO, COMMAND INFO, the slow log and what MONITOR
+// shows.
 func alike(reply string) string {
+	reply = regexp.MustCompile(`\*6\r\n:\d+\r\n:\d+\r\n:\d+\r\n`).ReplaceAllString(reply, "<slow>")
+	reply = regexp.MustCompile(`\$\d+\r\n127.0.0.1:\d+\r\n`).ReplaceAllString(reply, "<client>")
+	reply = regexp.MustCompile(`\+\d+\.\d{6} \[(\d+) [^\]]*\]`).ReplaceAllString(reply, "+<time> [$1 <client>]")
 	reply = regexp.MustCompile(`\$5\r\nnotes\r\n\$\d+\r\n.*\r\n`).ReplaceAllString(reply, "<notes>")
 	reply = regexp.MustCompile(`\$\d\r\n7\.\d\.\d+\r\n`).ReplaceAllString(reply, "<version>")
 	return regexp.MustCompile(`\$2\r\nid\r\n:\d+\r\n`).ReplaceAllString(reply, "<id>")

@@ -30,6 +30,9 @@ type Server struct {
 	stats    stats
 	hub      *hub
 	aclLog   aclLog
+	slowLog  slowLog
+	latency  latencyEvents
+	monitors monitors
 
 	defaultUser *fsm.User // as long as the cluster has none of that name
 	enforced    atomic.Pointer[fsm.Users]

@@ -13,6 +13,10 @@ type settings struct {
 	idleTimeout time.Duration
 	keepAlive   time.Duration
 	maxBulk     int64
+
+	slowerThan       int64 // microseconds: what is kept in the slow log; nothing where it is negative
+	slowLogMax       int64
+	latencyThreshold int64 // milliseconds, from which on events are kept; 0 is never
 }
 
 // loadSettings reads the settings from the Store, for as long as they are not changed:
@@ -35,6 +39,10 @@ func (s *Server) loadSettings() *settings {
 		idleTimeout: seconds("timeout", s.cfg.IdleTimeout),
 		keepAlive:   seconds("tcp-keepalive", s.cfg.KeepAlive),
 		maxBulk:     number("proto-max-bulk-len", s.cfg.MaxBulkBytes),
+
+		slowerThan:       number("slowlog-log-slower-than", 10000),
+		slowLogMax:       number("slowlog-max-len", 128),
+		latencyThreshold: number("latency-monitor-threshold", 0),
 	}
 	s.settings.Store(set)
 	return set

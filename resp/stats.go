@@ -103,14 +103,24 @@ func (s *stats) reset() {
 }
 
 // rowStats counts the uses of one command.
-type rowStats struct{ calls, nanos, rejected, failed atomic.Int64 }
+type rowStats struct {
+	calls, nanos, rejected, failed atomic.Int64
+	histogram                      atomic.Pointer[histogram] // nil before the first call
+}
 
-func (s *rowStats) add(calls int64, took time.Duration, failed bool) {
+// add counts calls that took the same time each.
+func (s *rowStats) add(calls, failed int64, took time.Duration) {
 	s.calls.Add(calls)
-	s.nanos.Add(int64(took))
-	if failed {
-		s.failed.Add(1)
+	s.nanos.Add(calls * int64(took))
+	if failed > 0 {
+		s.failed.Add(failed)
 	}
+	h := s.histogram.Load()
+	if h == nil {
+		s.histogram.CompareAndSwap(nil, new(histogram))
+		h = s.histogram.Load()
+	}
+	h.add(took, calls)
 }
 
 func (s *rowStats) reset() {
@@ -118,4 +128,5 @@ func (s *rowStats) reset() {
 	s.nanos.Store(0)
 	s.rejected.Store(0)
 	s.failed.Store(0)
+	s.histogram.Store(nil)
 }

@@ -43,7 +43,7 @@ func newTable() *table {
 		t.rows[r.Name] = r
 	}
 	for _, group := range [][]local{connectionCommands, clientCommands, commandCommands, transactionCommands, pubsubCommands, aclCommands,
-		serverCommands, replicationCommands, configCommands, clusterCommands, debugCommands} {
+		serverCommands, slowLogCommands, latencyCommands, monitorCommands, replicationCommands, configCommands, clusterCommands, debugCommands} {
 		for _, l := range group {
 			r := localRow(l, "")
 			t.rows[r.Name] = r

@@ -62,7 +62,7 @@ func multiCommand(c *conn, _ [][]byte) (fsm.Reply, error) {
 // queue keeps a command for EXEC.
 func (c *conn) queue(row *row, args [][]byte) {
 	t := c.multi
-	if row.Flags&fsm.NoMulti != 0 || inSubscription[row.full] && row.Flags&fsm.PubSub != 0 {
+	if row.Flags&fsm.NoMulti != 0 || inSubscription[row.full] && row.Flags&fsm.PubSub != 0 || row.full == "monitor" {
 		c.abort(errNoMulti)
 		return
 	}
@@ -135,6 +135,7 @@ func execCommand(c *conn, _ [][]byte) (fsm.Reply, error) {
 	data, write := t.data(c.db)
 	watch := c.watch
 	c.watch = 0 // a request that was sent ends it
+	start := time.Now()
 	request := fsm.Request{Calls: data, Multi: true, Watch: watch}
 	if slices.ContainsFunc(t.rows, c.heldTo) {
 		request.User, write = c.user.Name, true
@@ -145,10 +146,39 @@ func execCommand(c *conn, _ [][]byte) (fsm.Reply, error) {
 		return nil, err
 	case reply.IsError() || string(reply) == string(fsm.NilArray):
 		return reply, nil
+	}
+	c.countTransaction(t, data, reply, time.Since(start))
+	switch {
 	case len(data) == len(t.rows):
 		return reply, nil
 	}
 	return c.runQueued(t, reply)
+}
+
+// countTransaction counts the keyspace's commands, which share the time of all of them.
+func (c *conn) countTransaction(t *transaction, data []fsm.Call, replies fsm.Reply, took time.Duration) {
+	if len(data) == 0 {
+		return
+	}
+	took /= time.Duration(len(data))
+	_, replies, _ = nextHeader(replies)
+	var rows []*row
+	for _, row := range t.rows {
+		if row.run != nil {
+			continue
+		}
+		rows = append(rows, row)
+		var one fsm.Reply
+		one, replies = nextReply(replies)
+		failed := int64(0)
+		if one.IsError() {
+			failed = 1
+			c.server.stats.countError(one)
+		}
+		row.stats.add(1, failed, took)
+	}
+	c.server.stats.commands.Add(int64(len(rows)))
+	c.observe(rows, data, took)
 }
 
 // data returns the calls of the keyspace, each with the database that SELECT among the
@@ -219,7 +249,12 @@ func (c *conn) runQueued(t *transaction, replies fsm.Reply) (fsm.Reply, error) {
 		} else if len(reply) == 0 {
 			reply = fsm.OK // CLIENT REPLY: in an array something must stand
 		}
-		row.stats.add(1, time.Since(start), reply.IsError())
+		took, failed := time.Since(start), int64(0)
+		if reply.IsError() {
+			failed = 1
+		}
+		row.stats.add(1, failed, took)
+		c.observe(t.rows[i:i+1], t.calls[i:i+1], took)
 		b.Append(reply)
 	}
 	return b.Reply(), nil
