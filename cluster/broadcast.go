@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/raft"
+
 	"holdfast/fsm"
 )
 
@@ -17,10 +19,39 @@ type Listener interface {
 	// Events tells what an entry has done to keys. After a restart the events of the
 	// log's tail come again.
 	Events(events []fsm.Event)
+
+	// Took tells how long something took that commands had to wait for: the log's way to
+	// the disk ("aof-fsync-always"), or the beginning of a snapshot ("rdb-snapshot").
+	Took(event string, took time.Duration)
 }
 
 // Listen sets who listens; before that nothing is heard.
 func (n *Node) Listen(l Listener) { n.listener.Store(&l) }
+
+func (n *Node) took(event string, since time.Time) {
+	if l := n.listener.Load(); l != nil {
+		(*l).Took(event, time.Since(since))
+	}
+}
+
+// timedLog tells how long its writes take.
+type timedLog struct {
+	raft.LogStore
+	took func(event string, since time.Time)
+}
+
+func (l timedLog) StoreLog(entry *raft.Log) error { return l.StoreLogs([]*raft.Log{entry}) }
+
+func (l timedLog) StoreLogs(entries []*raft.Log) error {
+	defer l.took("aof-fsync-always", time.Now())
+	return l.LogStore.StoreLogs(entries)
+}
+
+// IsMonotonic makes this a raft.MonotonicLogStore where what it writes to is one.
+func (l timedLog) IsMonotonic() bool {
+	m, ok := l.LogStore.(raft.MonotonicLogStore)
+	return ok && m.IsMonotonic()
+}
 
 const (
 	// broadcastTimeout is how long an answer to a broadcast is waited for. A node that

@@ -3,6 +3,7 @@ package cluster
 import (
 	"io"
 	"path/filepath"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -19,6 +20,7 @@ func (s stateMachine) Apply(l *raft.Log) any { return s.n.apply(l) }
 func (s stateMachine) Snapshot() (raft.FSMSnapshot, error) {
 	s.n.applyMu.Lock()
 	defer s.n.applyMu.Unlock()
+	defer s.n.took("rdb-snapshot", time.Now())
 	return &frozen{s.n.machine.Snapshot(), filepath.Join(s.n.config.Dir, raftDir, "snapshots")}, nil
 }
 

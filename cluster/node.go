@@ -189,7 +189,7 @@ func (n *Node) startRaft(new, founder bool) error {
 			return err
 		}
 	}
-	storage, err := openStorage(&n.config, n.clusterID(), new)
+	storage, err := openStorage(&n.config, n.clusterID(), new, n.took)
 	if err != nil {
 		return err
 	}
@@ -477,11 +477,13 @@ func (n *Node) Users() *fsm.Users { return n.machine.Users() }
 // Keys counts the keys of a database, and those of them that have a deadline.
 func (n *Node) Keys(db int) (keys, expires int) { return n.machine.Keys(db) }
 
-// Expired counts the keys reaped since the node started.
-func (n *Node) Expired() uint64 { return n.machine.Expired() }
+// MeanTTL estimates how long the keys of a database that have a deadline have left.
+func (n *Node) MeanTTL(db int) time.Duration {
+	return time.Duration(n.machine.MeanTTL(db, fsm.Millis(time.Now().UnixMilli()))) * time.Millisecond
+}
 
-// ExpiredFields counts the fields of hashes reaped since the node started.
-func (n *Node) ExpiredFields() uint64 { return n.machine.ExpiredFields() }
+// Counts are what the keyspace counts since the node started.
+func (n *Node) Counts() fsm.Counts { return n.machine.Counts() }
 
 // Save writes a snapshot and returns when it is on disk. The snapshot has every write
 // acknowledged before the call; without a leader, what this node has.

@@ -24,6 +24,9 @@ type snapshots struct {
 	size    int64     // bytes
 	since   int64     // Node.appliedBytes when it was taken
 	lastErr error     // of the last try
+	began   time.Time // the last try
+	took    time.Duration
+	saves   int // that were taken since the start
 }
 
 const snapshotInterval = 200 * time.Millisecond
@@ -69,7 +72,7 @@ func (s *snapshots) save() error {
 	defer s.saveMu.Unlock()
 	applied := s.n.appliedBytes.Load()
 	s.mu.Lock()
-	s.saving = true
+	s.saving, s.began = true, time.Now()
 	s.mu.Unlock()
 
 	err := r.Snapshot().Error()
@@ -87,7 +90,9 @@ func (s *snapshots) save() error {
 	}
 	s.mu.Lock()
 	s.saving, s.lastErr = false, err
+	s.took = time.Since(s.began)
 	if err == nil {
+		s.saves++
 		s.since, s.last = applied, time.Now()
 	}
 	s.mu.Unlock()

@@ -22,6 +22,9 @@ type Status struct {
 	LastSave      time.Time
 	Saving        bool
 	LastSaveErr   error
+	SaveBegan     time.Time     // the last snapshot, or the present one
+	SaveTook      time.Duration // the last one
+	Saves         int           // snapshots since the node started
 	PendingWrites int
 }
 
@@ -46,6 +49,7 @@ func (n *Node) Status() Status {
 	n.snapshots.mu.Lock()
 	s.SnapshotIndex, s.LastSave = n.snapshots.index, n.snapshots.last
 	s.Saving, s.LastSaveErr = n.snapshots.saving, n.snapshots.lastErr
+	s.SaveBegan, s.SaveTook, s.Saves = n.snapshots.began, n.snapshots.took, n.snapshots.saves
 	n.snapshots.mu.Unlock()
 
 	r := n.raft()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
@@ -41,7 +42,7 @@ type storage struct {
 	closers   []io.Closer
 }
 
-func openStorage(c *Config, clusterID string, fresh bool) (s *storage, err error) {
+func openStorage(c *Config, clusterID string, fresh bool, took func(event string, since time.Time)) (s *storage, err error) {
 	s = &storage{}
 	defer func() {
 		if err != nil {
@@ -75,7 +76,7 @@ func openStorage(c *Config, clusterID string, fresh bool) (s *storage, err error
 		return s, err
 	}
 
-	if s.log, err = raft.NewLogCache(cachedEntries, s.log); err != nil {
+	if s.log, err = raft.NewLogCache(cachedEntries, timedLog{s.log, took}); err != nil {
 		return s, err
 	}
 	if s.snapshots, err = raft.NewFileSnapshotStoreWithLogger(dir, c.SnapshotRetain, raftLogger(c.Logger)); err != nil {

@@ -73,8 +73,8 @@ func agree(t *testing.T, seed uint64) {
 			frozen, frozenBytes = a.Snapshot(), z
 		}
 	}
-	if a.Expired() < 10 || a.Expired() != b.Expired() {
-		t.Errorf("%d and %d keys have expired", a.Expired(), b.Expired())
+	if a.Counts().Expired < 10 || a.Counts().Expired != b.Counts().Expired {
+		t.Errorf("%d and %d keys have expired", a.Counts().Expired, b.Counts().Expired)
 	}
 	keys := 0
 	for db := range fsm.Databases {

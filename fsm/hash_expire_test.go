@@ -94,8 +94,8 @@ func TestFieldBacklog(t *testing.T) {
 			}
 		}
 		m.reap()
-		if left := m.dbs[0].fields.heap[0].object.value.(*hash).len(); left < fields-reapBudget || m.ExpiredFields() != reapBudget {
-			t.Fatalf("%d fields are left, %d expired", left, m.ExpiredFields())
+		if left := m.dbs[0].fields.heap[0].object.value.(*hash).len(); left < fields-reapBudget || m.Counts().ExpiredFields != reapBudget {
+			t.Fatalf("%d fields are left, %d expired", left, m.Counts().ExpiredFields)
 		}
 		for _, line := range []string{"HLEN h", "EXISTS h"} {
 			if got, due := m.read(line); got != ":"+want+"\r\n" || due != 0 {
@@ -123,8 +123,8 @@ func TestFieldBacklog(t *testing.T) {
 		checkFieldTimes(t, m.Machine)
 		m.reap()
 		m.reap()
-		if _, ok := m.NextDeadline(); ok || m.ExpiredFields() != fields {
-			t.Errorf("%d expired of %d", m.ExpiredFields(), fields)
+		if _, ok := m.NextDeadline(); ok || m.Counts().ExpiredFields != fields {
+			t.Errorf("%d expired of %d", m.Counts().ExpiredFields, fields)
 		}
 	}
 }

@@ -47,7 +47,7 @@ var keyUses = map[string][]string{
 	"rename": {"RW access delete", "OW update"}, "renamenx": {"RW access delete", "OW insert"}, "restore": {"OW update"},
 	"set": {"RW access update variable_flags"}, "setex": {"OW update"}, "setnx": {"OW insert"}, "setrange": {"RW update"},
 	"strlen": {"RO"}, "touch": {"RO"}, "type": {"RO"}, "unlink": {"RM delete"}, "watch": {"RO"},
-	"object|encoding": {"RO"}, "object|freq": {"RO"}, "object|idletime": {"RO"}, "object|refcount": {"RO"},
+	"memory|usage": {"RO"}, "object|encoding": {"RO"}, "object|freq": {"RO"}, "object|idletime": {"RO"}, "object|refcount": {"RO"},
 	"linsert": {"RW insert"}, "llen": {"RO"}, "lmove": {"RW access delete", "RW insert"},
 	"lmpop": {"RW access delete"}, "lpop": {"RW access delete"}, "lpush": {"RW insert"}, "lpushx": {"RW insert"},
 	"lrem": {"RW delete"}, "ltrim": {"RW delete"}, "rpop": {"RW access delete"},

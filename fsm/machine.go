@@ -46,6 +46,8 @@ type Machine struct {
 	scratch scratch
 
 	expired, expiredFields uint64
+	reapsCut               uint64 // entries that have reaped as much as one may
+	hits, misses           atomic.Uint64
 
 	// index and clock once more, for whoever only asks how far the machine has come.
 	applied struct {
@@ -218,6 +220,7 @@ func (m *Machine) reap() {
 		m.hasExpired(db, first.object)
 		budget--
 	}
+	m.reapsCut++
 }
 
 // reapFields deletes fields of a hash, and with the last one the key, and counts them.
@@ -294,6 +297,8 @@ func (m *Machine) ReadSome(now Millis, seed uint64, calls []Call, limit int) (re
 			break
 		}
 	}
+	m.hits.Add(tx.hits)
+	m.misses.Add(tx.misses)
 	return replies, tx.due
 }
 
@@ -360,11 +365,39 @@ func (m *Machine) Keys(db int) (keys, expires int) {
 	return m.dbs[db].keys.keys, m.dbs[db].keys.expires
 }
 
-// Expired counts the keys reaped since this process started.
-func (m *Machine) Expired() uint64 { m.mu.RLock(); defer m.mu.RUnlock(); return m.expired }
+// MeanTTL estimates how long the keys of a database that have a deadline have left at now,
+// from some of them.
+func (m *Machine) MeanTTL(db int, now Millis) Millis {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	const samples = 64
+	heap := m.dbs[db].deadlines.heap
+	n := min(samples, len(heap))
+	if n == 0 {
+		return 0
+	}
+	sum := Millis(0)
+	for i := range n {
+		sum += max(0, heap[i*len(heap)/n].object.deadline-now)
+	}
+	return sum / Millis(n)
+}
 
-// ExpiredFields counts the fields of hashes reaped since this process started.
-func (m *Machine) ExpiredFields() uint64 { m.mu.RLock(); defer m.mu.RUnlock(); return m.expiredFields }
+// Counts are what a machine counts since the process started, and no part of the state.
+type Counts struct {
+	Expired, ExpiredFields uint64 // keys, and fields of hashes, that were reaped
+	ReapsCut               uint64 // entries that have reaped as much as one may
+	Hits, Misses           uint64 // keys that reads have found, or not
+	Scripts, ScriptBytes   int    // in the cache, with the bytes of their sources
+}
+
+// Counts returns them as they are now.
+func (m *Machine) Counts() Counts {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return Counts{Expired: m.expired, ExpiredFields: m.expiredFields, ReapsCut: m.reapsCut,
+		Hits: m.hits.Load(), Misses: m.misses.Load(), Scripts: len(m.scripts.byHash), ScriptBytes: m.scripts.bytes}
+}
 
 // Snapshot freezes the state for WriteTo and Digest, in time independent of the size
 // of the values. Entries may be applied meanwhile.

@@ -132,8 +132,8 @@ func TestReap(t *testing.T) {
 			}
 		}
 	}
-	if len(order) != keys || m.Expired() != keys {
-		t.Errorf("%d of %d keys, %d counted", len(order), keys, m.Expired())
+	if len(order) != keys || m.Counts().Expired != keys {
+		t.Errorf("%d of %d keys, %d counted", len(order), keys, m.Counts().Expired)
 	}
 	if !slices.IsSortedFunc(order, func(a, b string) int { return cmp.Compare(deadlines[a], deadlines[b]) }) {
 		t.Error("not in the order of their deadlines")

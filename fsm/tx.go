@@ -13,6 +13,8 @@ type Tx struct {
 	origin uint64 // the incarnation of the node that the command came in at
 	script bool   // a script has called the command
 	asking bool   // a read: now may be ahead of the machine's clock
+	hits   uint64 // keys that a read has found
+	misses uint64
 	due    Millis // the latest deadline met that has passed at now, but not by the log
 }
 
@@ -78,8 +80,10 @@ func (tx *Tx) lookup(key []byte) *object { return tx.lookupIn(tx.db, key) }
 func (tx *Tx) lookupIn(db int, key []byte) *object {
 	o := tx.m.dbs[db].keys.get(hashOf(key), key)
 	if o == nil || !tx.alive(o) {
+		tx.misses++
 		return nil
 	}
+	tx.hits++
 	return o
 }
 

@@ -2,6 +2,7 @@ package resp
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ type aclLog struct {
 	mu      sync.Mutex
 	max     func() int
 	entries []aclEntry
+	denied  map[string]int64 // by reason, whatever entries there still are
 }
 
 type aclEntry struct {
@@ -28,6 +30,10 @@ const aclLogMerge = time.Minute
 func (l *aclLog) add(reason, context, object, username, client string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.denied == nil {
+		l.denied = map[string]int64{}
+	}
+	l.denied[reason]++
 	e := aclEntry{1, reason, context, object, username, client, time.Now()}
 	for i, old := range l.entries {
 		if old.reason == reason && old.context == context && old.object == object && old.username == username && e.at.Sub(old.at) < aclLogMerge {
@@ -45,6 +51,19 @@ func (l *aclLog) add(reason, context, object, username, client string) {
 func (l *aclLog) reset() {
 	l.mu.Lock()
 	l.entries = nil
+	l.mu.Unlock()
+}
+
+// counts are how often something was denied, by reason.
+func (l *aclLog) counts() map[string]int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.denied)
+}
+
+func (l *aclLog) resetCounts() {
+	l.mu.Lock()
+	l.denied = nil
 	l.mu.Unlock()
 }
 

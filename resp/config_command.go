@@ -55,7 +55,8 @@ func (p *parameter) matches(pattern string) (name string, ok bool) {
 }
 
 func configResetStat(c *conn, args [][]byte) (fsm.Reply, error) {
-	c.server.stats.reset()
+	c.server.stats.reset(c.server.store.Status().Counts)
+	c.server.aclLog.resetCounts()
 	c.server.table.all(func(r *row) { r.stats.reset() })
 	return fsm.OK, nil
 }

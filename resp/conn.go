@@ -176,6 +176,7 @@ func (c *conn) fill() error {
 	c.w += n
 	c.full = c.w == len(c.buf)
 	c.server.stats.input.Add(int64(n))
+	c.server.stats.reads.Add(1)
 	if n > 0 {
 		return nil
 	}
@@ -334,6 +335,7 @@ func (c *conn) write(out []byte) error {
 		}
 		n, err := c.nc.Write(out[:min(len(out), 4*outputChunk)])
 		c.server.stats.output.Add(int64(n))
+		c.server.stats.writes.Add(1)
 		if err != nil {
 			return err
 		}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"runtime/metrics"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,6 +34,7 @@ var infoSections = []section{
 	{"Modules", false, func(*Server, *Status, adder) {}},
 	{"Commandstats", true, infoCommandStats},
 	{"Errorstats", false, infoErrorStats},
+	{"Latencystats", true, infoLatencyStats},
 	{"Cluster", false, infoCluster},
 	{"Raft", false, infoRaft},
 	{"Keyspace", false, infoKeyspace},
@@ -96,6 +96,7 @@ func infoServer(s *Server, status *Status, add adder) {
 	add("holdfast_version", s.cfg.Build)
 	add("os", runtime.GOOS+" "+runtime.GOARCH)
 	add("arch_bits", strconv.IntSize)
+	add("monotonic_clock", "POSIX clock_gettime")
 	add("multiplexing_api", "go")
 	add("go_version", runtime.Version())
 	add("process_id", os.Getpid())
@@ -126,77 +127,10 @@ func infoClients(s *Server, status *Status, add adder) {
 	add("maxclients", s.settings.Load().maxClients)
 	add("client_recent_max_input_buffer", input)
 	add("client_recent_max_output_buffer", output)
-	add("blocked_clients", 0)
+	add("blocked_clients", s.waiting.Load()+s.pause.waiting.Load())
 	add("tracking_clients", 0)
 	add("clients_in_timeout_table", 0)
 	add("pending_writes", status.PendingWrites)
-}
-
-// infoMemory tells what the Go runtime knows: used_memory is the heap in use, with what
-// the collector has yet to find; used_memory_rss what the kernel says.
-func infoMemory(s *Server, status *Status, add adder) {
-	used, mapped := heap()
-	rss := residentBytes()
-	if rss == 0 {
-		rss = mapped
-	}
-	peak := s.stats.peak(used)
-	total := totalMemory()
-	add("used_memory", used)
-	add("used_memory_human", humanBytes(used))
-	add("used_memory_rss", rss)
-	add("used_memory_rss_human", humanBytes(rss))
-	add("used_memory_peak", peak)
-	add("used_memory_peak_human", humanBytes(peak))
-	add("used_memory_peak_perc", fmt.Sprintf("%.2f%%", 100*float64(used)/float64(max(peak, 1))))
-	add("total_system_memory", total)
-	add("total_system_memory_human", humanBytes(total))
-	add("used_memory_lua", 0)
-	add("used_memory_scripts", 0)
-	add("maxmemory", 0)
-	add("maxmemory_human", "0B")
-	add("maxmemory_policy", "noeviction")
-	add("mem_fragmentation_ratio", fmt.Sprintf("%.2f", float64(rss)/float64(max(used, 1))))
-	add("mem_allocator", "go")
-	add("active_defrag_running", 0)
-	add("lazyfree_pending_objects", 0)
-}
-
-func heap() (used, mapped uint64) {
-	samples := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/total:bytes"}}
-	metrics.Read(samples)
-	return samples[0].Value.Uint64(), samples[1].Value.Uint64()
-}
-
-// residentBytes is the process's resident memory, 0 where the system does not say.
-func residentBytes() uint64 {
-	data, err := os.ReadFile("/proc/self/statm")
-	fields := strings.Fields(string(data))
-	if err != nil || len(fields) < 2 {
-		return 0
-	}
-	pages, _ := strconv.ParseUint(fields[1], 10, 64)
-	return pages * uint64(os.Getpagesize())
-}
-
-func totalMemory() uint64 {
-	var info syscall.Sysinfo_t
-	if syscall.Sysinfo(&info) != nil {
-		return 0
-	}
-	return uint64(info.Totalram) * uint64(info.Unit)
-}
-
-// humanBytes writes a size as Redis does: 918.92K.
-func humanBytes(n uint64) string {
-	if n < 1024 {
-		return fmt.Sprintf("%dB", n)
-	}
-	size, unit := float64(n)/1024, 0
-	for size >= 1024 && unit < len("KMGTP")-1 {
-		size, unit = size/1024, unit+1
-	}
-	return fmt.Sprintf("%.2f%c", size, "KMGTP"[unit])
 }
 
 func infoPersistence(s *Server, status *Status, add adder) {
@@ -204,19 +138,34 @@ func infoPersistence(s *Server, status *Status, add adder) {
 	if status.LastSaveErr != nil {
 		result = "err"
 	}
+	last, current := int64(-1), int64(-1)
+	if status.Saves > 0 || status.LastSaveErr != nil {
+		last = int64(status.SaveTook.Seconds())
+	}
+	if status.Saving {
+		current = int64(time.Since(status.SaveBegan).Seconds())
+	}
 	add("loading", 0)
 	add("async_loading", 0)
 	add("rdb_changes_since_last_save", status.AppliedIndex-min(status.SnapshotIndex, status.AppliedIndex))
 	add("rdb_bgsave_in_progress", status.Saving)
 	add("rdb_last_save_time", s.lastSave(*status))
 	add("rdb_last_bgsave_status", result)
-	add("rdb_last_bgsave_time_sec", -1)
-	add("rdb_current_bgsave_time_sec", -1)
-	add("aof_enabled", 1) // the replicated log is one, and always fsynced
+	add("rdb_last_bgsave_time_sec", last)
+	add("rdb_current_bgsave_time_sec", current)
+	add("rdb_saves", status.Saves)
+	add("aof_enabled", 1) // the replicated log is one, and always fsynced; snapshots cut it
 	add("aof_rewrite_in_progress", 0)
 	add("aof_rewrite_scheduled", 0)
+	add("aof_last_rewrite_time_sec", -1)
+	add("aof_current_rewrite_time_sec", -1)
 	add("aof_last_bgrewrite_status", "ok")
-	add("aof_last_write_status", "ok")
+	add("aof_rewrites", 0)
+	add("aof_rewrites_consecutive_failures", 0)
+	add("aof_last_write_status", "ok") // a node that cannot write its log ends
+	add("aof_last_cow_size", 0)
+	add("module_fork_in_progress", 0)
+	add("module_fork_last_cow_size", 0)
 }
 
 func infoStats(s *Server, status *Status, add adder) {
@@ -236,17 +185,39 @@ func infoStats(s *Server, status *Status, add adder) {
 	add("sync_full", 0)
 	add("sync_partial_ok", 0)
 	add("sync_partial_err", 0)
-	add("expired_keys", status.Expired)
-	add("expired_subkeys", status.ExpiredFields) // as Redis 7.4 calls it
+	counts := s.stats.since(status.Counts)
+	add("expired_keys", counts.Expired)
+	add("expired_subkeys", counts.ExpiredFields) // as Redis 7.4 calls it
+	add("expired_time_cap_reached_count", counts.ReapsCut)
 	add("evicted_keys", 0)
 	add("evicted_clients", 0)
+	add("total_eviction_exceeded_time", 0)
+	add("current_eviction_exceeded_time", 0)
+	add("keyspace_hits", counts.Hits)
+	add("keyspace_misses", counts.Misses)
 	channels, patterns, shards := s.hub.counts()
 	add("pubsub_channels", channels)
 	add("pubsub_patterns", patterns)
 	add("pubsubshard_channels", shards)
 	add("latest_fork_usec", 0)
 	add("total_forks", 0)
+	for _, name := range []string{"migrate_cached_sockets", "slave_expires_tracked_keys",
+		"active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses",
+		"total_active_defrag_time", "current_active_defrag_time",
+		"tracking_total_keys", "tracking_total_items", "tracking_total_prefixes"} {
+		add(name, 0) // there is none of it
+	}
+	add("unexpected_error_replies", 0)
 	add("total_error_replies", total)
+	add("total_reads_processed", s.stats.reads.Load())
+	add("total_writes_processed", s.stats.writes.Load())
+	add("io_threaded_reads_processed", 0)
+	add("io_threaded_writes_processed", 0)
+	denied := s.aclLog.counts() // as Redis 7.2 calls them
+	add("acl_access_denied_auth", denied["auth"])
+	add("acl_access_denied_cmd", denied["command"])
+	add("acl_access_denied_key", denied["key"])
+	add("acl_access_denied_channel", denied["channel"])
 	add("client_output_buffer_limit_disconnections", s.stats.outputLimit.Load())
 	add("connection_panics", s.stats.panics.Load())
 }
@@ -305,6 +276,18 @@ func infoErrorStats(s *Server, status *Status, add adder) {
 	}
 }
 
+// infoLatencyStats tells how long each command takes.
+func infoLatencyStats(s *Server, status *Status, add adder) {
+	s.table.all(func(r *row) {
+		h := r.stats.histogram.Load()
+		if h == nil {
+			return
+		}
+		micros := func(percent float64) float64 { return float64(h.percentile(percent)) / 1000 }
+		add("latency_percentiles_usec_"+r.full, fmt.Sprintf("p50=%.3f,p99=%.3f,p99.9=%.3f", micros(50), micros(99), micros(99.9)))
+	})
+}
+
 // infoCluster keeps clients out of cluster mode: there are no slots.
 func infoCluster(s *Server, status *Status, add adder) { add("cluster_enabled", 0) }
 
@@ -322,7 +305,7 @@ func infoRaft(s *Server, status *Status, add adder) {
 func infoKeyspace(s *Server, status *Status, add adder) {
 	for _, k := range status.Keys {
 		if k.Keys > 0 {
-			add(fmt.Sprintf("db%d", k.DB), fmt.Sprintf("keys=%d,expires=%d,avg_ttl=0", k.Keys, k.Expires))
+			add(fmt.Sprintf("db%d", k.DB), fmt.Sprintf("keys=%d,expires=%d,avg_ttl=%d", k.Keys, k.Expires, k.MeanTTL.Milliseconds()))
 		}
 	}
 }

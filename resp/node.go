@@ -78,6 +78,8 @@ func waitCommand(c *conn, args [][]byte) (fsm.Reply, error) {
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
+	c.server.waiting.Add(1)
+	defer c.server.waiting.Add(-1)
 	n, err := c.server.store.Wait(ctx, int(replicas))
 	if err != nil {
 		return nil, err

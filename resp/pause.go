@@ -15,6 +15,8 @@ type pause struct {
 	until  time.Time
 	all    bool // reads wait, too
 	timer  *time.Timer
+
+	waiting atomic.Int64 // clients
 }
 
 // start begins a pause, or extends the present one; never shortens or weakens it.
@@ -73,9 +75,13 @@ func (p *pause) wait(ctx context.Context, write bool) bool {
 		if active == nil {
 			return true
 		}
+		p.waiting.Add(1)
 		select {
 		case <-active:
 		case <-ctx.Done():
+		}
+		p.waiting.Add(-1)
+		if ctx.Err() != nil {
 			return false
 		}
 	}

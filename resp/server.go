@@ -39,6 +39,8 @@ type Server struct {
 	pause       pause
 	runID       string // 40 hexadecimal digits, new with each process
 	started     time.Time
+	startup     uint64       // the heap in use when there were no keys and clients
+	waiting     atomic.Int64 // clients in WAIT
 	saving      atomic.Bool  // a SAVE or BGSAVE of a client is under way
 	dumps       atomic.Int32 // files that are being sent
 	stopping    atomic.Bool
@@ -75,6 +77,7 @@ func New(cfg Config, store Store, log *slog.Logger) *Server {
 	}
 	s.aclLog.max = func() int { return s.settings.Load().aclLogMax }
 	s.background, s.abandon = context.WithCancel(context.Background())
+	s.startup, _, _ = heap()
 	s.loadSettings()
 	s.wg.Go(s.tick)
 	return s
@@ -98,6 +101,8 @@ func (s *Server) tick() {
 			s.loadSettings()
 			s.enforce()
 			s.stats.sample(now)
+			used, _, _ := heap()
+			s.stats.peak(used)
 		}
 	}
 }

@@ -13,11 +13,13 @@ import (
 // stats counts what INFO tells since the node started or CONFIG RESETSTAT.
 type stats struct {
 	connections, rejected, commands, input, output, panics, outputLimit atomic.Int64
+	reads, writes                                                       atomic.Int64 // from and to sockets
 
 	mu       sync.Mutex
 	errors   map[string]int64 // by code
 	rates    rates
 	peakHeap uint64
+	base     fsm.Counts // those of the Store at the last reset
 }
 
 // rates are measured over the last second and a half, as in Redis.
@@ -92,13 +94,25 @@ func (s *stats) peak(heap uint64) uint64 {
 	return s.peakHeap
 }
 
+// since takes off what the Store had counted at the last reset.
+func (s *stats) since(counts fsm.Counts) fsm.Counts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	counts.Expired -= s.base.Expired
+	counts.ExpiredFields -= s.base.ExpiredFields
+	counts.ReapsCut -= s.base.ReapsCut
+	counts.Hits -= s.base.Hits
+	counts.Misses -= s.base.Misses
+	return counts
+}
+
 // reset is CONFIG RESETSTAT.
-func (s *stats) reset() {
-	for _, counter := range []*atomic.Int64{&s.connections, &s.rejected, &s.commands, &s.input, &s.output, &s.panics, &s.outputLimit} {
+func (s *stats) reset(counts fsm.Counts) {
+	for _, counter := range []*atomic.Int64{&s.reads, &s.writes, &s.connections, &s.rejected, &s.commands, &s.input, &s.output, &s.panics, &s.outputLimit} {
 		counter.Store(0)
 	}
 	s.mu.Lock()
-	s.errors, s.rates = nil, rates{}
+	s.errors, s.rates, s.base, s.peakHeap = nil, rates{}, counts, 0
 	s.mu.Unlock()
 }
 

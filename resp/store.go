@@ -73,9 +73,11 @@ type Status struct {
 	Saving        bool      // a snapshot is being written
 	LastSaveErr   error     // why the last snapshot failed, or nil
 	Keys          []KeyCount
-	PendingWrites int    // requests waiting for an answer on this node
-	Expired       uint64 // keys reaped since the node started
-	ExpiredFields uint64 // fields of hashes reaped since then
+	PendingWrites int           // requests waiting for an answer on this node
+	SaveBegan     time.Time     // the last snapshot, or the present one; zero without one
+	SaveTook      time.Duration // the last one
+	Saves         int           // snapshots since the node started
+	Counts        fsm.Counts
 }
 
 // Member is one node of the cluster.
@@ -92,4 +94,5 @@ type Member struct {
 // KeyCount counts the keys of one database; databases without keys are left out.
 type KeyCount struct {
 	DB, Keys, Expires int
+	MeanTTL           time.Duration // estimated, of those that expire
 }

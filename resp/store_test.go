@@ -137,10 +137,10 @@ func (s *memoryStore) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	status := s.status
-	status.CommitIndex, status.AppliedIndex = s.index, s.index
+	status.CommitIndex, status.AppliedIndex, status.Counts = s.index, s.index, s.machine.Counts()
 	for db := range fsm.Databases {
 		if keys, expires := s.machine.Keys(db); keys > 0 {
-			status.Keys = append(status.Keys, KeyCount{db, keys, expires})
+			status.Keys = append(status.Keys, KeyCount{DB: db, Keys: keys, Expires: expires})
 		}
 	}
 	return status

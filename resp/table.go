@@ -1,6 +1,7 @@
 package resp
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -43,9 +44,15 @@ func newTable() *table {
 		t.rows[r.Name] = r
 	}
 	for _, group := range [][]local{connectionCommands, clientCommands, commandCommands, transactionCommands, pubsubCommands, aclCommands,
-		serverCommands, slowLogCommands, latencyCommands, monitorCommands, replicationCommands, configCommands, clusterCommands, debugCommands} {
+		serverCommands, memoryCommands, slowLogCommands, latencyCommands, monitorCommands, replicationCommands, configCommands, clusterCommands, debugCommands} {
 		for _, l := range group {
 			r := localRow(l, "")
+			if data := t.rows[r.Name]; data != nil { // MEMORY, which both have a part of
+				delete(r.subs, "HELP")
+				maps.Copy(data.subs, r.subs)
+				data.list = byName(data.subs)
+				continue
+			}
 			t.rows[r.Name] = r
 		}
 	}

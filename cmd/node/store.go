@@ -15,14 +15,14 @@ func (s store) Status() resp.Status {
 		NodeID: c.NodeID, ClusterID: c.ClusterID, Role: c.Role, LeaderID: c.LeaderID, Term: c.Term,
 		CommitIndex: c.CommitIndex, AppliedIndex: c.AppliedIndex, SnapshotIndex: c.SnapshotIndex, Voters: c.Voters,
 		LastSave: c.LastSave, Saving: c.Saving, LastSaveErr: c.LastSaveErr, PendingWrites: c.PendingWrites,
-		Expired: s.Expired(), ExpiredFields: s.ExpiredFields(),
+		SaveBegan: c.SaveBegan, SaveTook: c.SaveTook, Saves: c.Saves, Counts: s.Counts(),
 	}
 	for _, m := range c.Members {
 		status.Members = append(status.Members, resp.Member(m))
 	}
 	for db := range fsm.Databases {
 		if keys, expires := s.Keys(db); keys > 0 {
-			status.Keys = append(status.Keys, resp.KeyCount{DB: db, Keys: keys, Expires: expires})
+			status.Keys = append(status.Keys, resp.KeyCount{DB: db, Keys: keys, Expires: expires, MeanTTL: s.MeanTTL(db)})
 		}
 	}
 	return status
