@@ -352,6 +352,20 @@ func TestDeadlines(t *testing.T) {
 	})
 }
 
+// Keys go when their time is up, whether somebody asks for them or not.
+func TestReapUnasked(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	c.write(0, "SET short v PX 200")
+	c.eventually(func() error {
+		for i, n := range c.nodes {
+			if keys, _ := n.Keys(0); keys != 0 {
+				return fmt.Errorf("n%d has %d keys", i+1, keys)
+			}
+		}
+		return nil
+	})
+}
+
 // A snapshot that a client asks for has every write acknowledged before, on a follower
 // too, which learns of them a moment later than the leader.
 func TestSaveHasWhatWasAcknowledged(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"holdfast/fsm"
 )
 
 // patience is an election timeout so long that a leader which is found within half of it
@@ -183,5 +185,55 @@ func TestBestLogBesideLeader(t *testing.T) {
 	mine, _ := n.logState()
 	if best, err := n.bestLog("n3", n.raft().CurrentTerm(), mine, poll{askLogState, nil, patience}); err == nil {
 		t.Errorf("n1 would stand (%v) while n2 leads", best)
+	}
+}
+
+// Links to a leader that lives may break as often as they like: nobody stands.
+func TestBrokenLinksToLivingLeader(t *testing.T) {
+	c, _ := newNetworkedCluster(t)
+	c.lead(2)
+	term := c.nodes[2].raft().CurrentTerm()
+	for range 20 {
+		for _, n := range c.nodes[:2] {
+			c.eventually(func() error {
+				l := n.peers.link("n3")
+				if l == nil {
+					return errors.New("no link to the leader")
+				}
+				l.close()
+				return nil
+			})
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	c.write(0, "SET a 1")
+	if got := c.nodes[2].raft().CurrentTerm(); got != term || c.leader() != 2 {
+		t.Errorf("n%d leads in term %d, n3 did in term %d", c.leader()+1, got, term)
+	}
+}
+
+// A new leader does not know that what it has in its log was committed, and acknowledged,
+// before an entry of its own is. It must not answer from what it knows.
+func TestReadAfterElection(t *testing.T) {
+	network := newNetwork()
+	c := newCluster(t, 3, network.alter)
+	c.lead(2)
+	c.write(2, "SET k old")
+	c.level()
+	network.slow(func(from, to string, kind byte) time.Duration {
+		switch {
+		case kind == linkConn:
+			return 0
+		case from == "n3" && to == c.bus[1]:
+			return -1 // n1 alone gets the entry
+		case from == "n1":
+			return 200 * time.Millisecond // also the first entry of its own
+		}
+		return 0
+	})
+	c.write(2, "SET k new")
+	c.crash(2, network)
+	if got := c.read(0, "GET k"); got != string(fsm.BulkString("new")) {
+		t.Errorf("n1 answers %q after its election", got)
 	}
 }

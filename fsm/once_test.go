@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"bytes"
 	"fmt"
 	"reflect"
 	"slices"
@@ -83,4 +84,45 @@ func TestOnce(t *testing.T) {
 			delete(m.present, node)
 		}
 	}
+}
+
+// A request counts once: sent again, on a machine that was restored from a snapshot
+// meanwhile, once its answer has come, and after its node has begun another life.
+func TestRequestCountsOnce(t *testing.T) {
+	m := New()
+	const at = 1000
+	apply := func(data []byte) []Result { return m.Apply(m.Index()+1, data) }
+	register := func(nonce, prev uint64) uint64 {
+		apply(AppendRegistration(nil, at, "n1", nonce, prev))
+		return m.Index()
+	}
+	send := func(incarnation, lowWater, seq uint64) string {
+		incr := Request{Calls: []Call{{Args: [][]byte{[]byte("INCR"), []byte("k")}}}}
+		return string(apply(AppendEntry(nil, at, 7, []Section{{Incarnation: incarnation, LowWater: lowWater, Count: 1, Requests: AppendRequest(nil, seq, incr)}}))[0].Reply)
+	}
+	want := func(what, got, want string) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s: got %q, want %q", what, got, want)
+		}
+	}
+	id := register(1, 0)
+	want("the first time", send(id, 0, 1), ":1\r\n")
+	want("again", send(id, 0, 1), ":1\r\n")
+	var file bytes.Buffer
+	snapshot := m.Snapshot()
+	if _, err := snapshot.WriteTo(&file); err != nil {
+		t.Fatal(err)
+	}
+	snapshot.Release()
+	m = New()
+	if err := m.Restore(&file); err != nil {
+		t.Fatal(err)
+	}
+	want("after a restart", send(id, 0, 1), ":1\r\n")
+	want("the next", send(id, 1, 2), ":2\r\n")
+	want("one whose answer has come", send(id, 1, 1), "")
+	next := register(2, id)
+	want("one of an earlier life", send(id, 1, 3), string(ErrorReply(errReplaced)))
+	want("one of this life", send(next, 0, 1), ":3\r\n")
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"holdfast/fsm"
@@ -141,4 +142,28 @@ func TestReap(t *testing.T) {
 	if _, ok := m.NextDeadline(); ok {
 		t.Error("there is a deadline left")
 	}
+}
+
+// The machine's clock does not go back with that of a new leader: what has expired stays so,
+// and a TTL counts from where the clock is.
+func TestClockGoesForward(t *testing.T) {
+	m := talk.NewMachine()
+	want := func(command, want string) {
+		t.Helper()
+		if got := string(m.Run(0, strings.Fields(command))); got != want {
+			t.Errorf("%s: got %q, want %q", command, got, want)
+		}
+	}
+	begun := m.Clock
+	want("SET k v PX 1000", "+OK\r\n")
+	m.Clock = begun + 5000
+	want("GET k", "$-1\r\n")
+	m.Clock = begun + 500 // by which k would be there
+	want("GET k", "$-1\r\n")
+	want("SET j v PX 1000", "+OK\r\n")
+	want("PEXPIRETIME j", fmt.Sprintf(":%d\r\n", begun+6000))
+	m.Clock = begun + 5999
+	want("EXISTS j", ":1\r\n")
+	m.Clock = begun + 6000
+	want("EXISTS j", ":0\r\n")
 }
