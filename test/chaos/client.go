@@ -115,6 +115,12 @@ func (c *client) pipeline(commands ...[]string) (replies []any, out outcome) {
 	return replies, out
 }
 
+func (c *client) close() {
+	if c.conn != nil {
+		c.conn.Close()
+	}
+}
+
 // must runs a command that has to have an answer: everything is mended.
 func (c *client) must(args ...string) (any, error) {
 	for deadline := time.Now().Add(30 * time.Second); ; {

@@ -26,12 +26,10 @@ func (a *arena) crowd(workloads []workload, seed uint64, stop <-chan struct{}) *
 			for range 2 {
 				c := a.newClient(n, seed)
 				running.Go(func() {
+					defer c.close()
 					for {
 						select {
 						case <-stop:
-							if c.conn != nil {
-								c.conn.Close()
-							}
 							return
 						case <-time.After(time.Duration(c.dice.Int64N(int64(2 * rest)))):
 						}

@@ -1,0 +1,78 @@
+package main
+
+// mutation is a change that breaks a promise, and the test that has to notice.
+type mutation struct {
+	name     string
+	file     string
+	old, new string
+	pkg      string
+	test     string
+}
+
+var mutations = []mutation{
+	{
+		name: "skip the once-table",
+		file: "fsm/once.go", old: "if i, found := inc.find(seq); found {", new: "if i, found := inc.find(seq); found && false {",
+		pkg: "cluster", test: "TestAppliedAfterLeadershipWasLost",
+	}, {
+		name: "apply twice after a restart: no once-table in snapshots",
+		file: "fsm/once.go", old: "for _, k := range inc.replies {\n\t\t\te.uint(k.seq)", new: "for _, k := range inc.replies {\n\t\t\te.uint(k.seq + 1<<40)",
+		pkg: "fsm", test: "TestRequestCountsOnce",
+	}, {
+		name: "forget the low-water mark",
+		file: "cluster/outbox.go", old: "return o.groups[0].first - 1", new: "return 0",
+		pkg: "cluster", test: "TestLowWater",
+	}, {
+		name: "run what was given up",
+		file: "fsm/once.go", old: "if seq <= inc.lowWater {\n\t\treturn nil, true", new: "if seq <= inc.lowWater {\n\t\treturn nil, false",
+		pkg: "fsm", test: "TestOnce",
+	}, {
+		name: "take a request of a replaced incarnation",
+		file: "fsm/machine.go", old: "return ErrorReply(errReplaced)", new: "inc = &incarnation{}",
+		pkg: "fsm", test: "TestRequestCountsOnce",
+	}, {
+		name: "answer reads locally",
+		file: "cluster/read.go", old: "if need == 0 || n.config.UnsafeLocalReads {", new: "if true {",
+		pkg: "test", test: "TestPausedLeaderServesNoStaleRead",
+	}, {
+		name: "confirm leadership with an old answer",
+		file: "cluster/batcher.go", old: "for _, ch := range batch {\n\t\t\t\tch <-", new: "b.mu.Lock()\n\t\t\tbatch = append(batch, b.waiting...)\n\t\t\tb.waiting = nil\n\t\t\tb.mu.Unlock()\n\t\t\tfor _, ch := range batch {\n\t\t\t\tch <-",
+		pkg: "cluster", test: "TestBatcherAsksAfterwards",
+	}, {
+		name: "read before an entry of the own term",
+		file: "cluster/read.go", old: "if n.appliedTerm.Load() != term {", new: "if false {",
+		pkg: "cluster", test: "TestReadAfterElection",
+	}, {
+		name: "read at a follower without waiting for the index",
+		file: "cluster/read.go", old: "if n.machine.Index() >= point.index {\n\t\treplies", new: "if true {\n\t\treplies",
+		pkg: "cluster", test: "TestWriteAnywhereReadEverywhere",
+	}, {
+		name: "acknowledge before fsync",
+		file: "cluster/walfile.go", old: "func (f *walFile) Sync() error { return datasync(f.File) }", new: "func (f *walFile) Sync() error { return nil }",
+		pkg: "test/chaos", test: "TestPowerCut",
+	}, {
+		name: "drop a reap",
+		file: "cluster/reaper.go", old: "r.n.proposer.wantReap()", new: "",
+		pkg: "cluster", test: "TestReapUnasked",
+	}, {
+		name: "judge deadlines by a clock that goes back",
+		file: "fsm/machine.go", old: "m.clock = max(m.clock, at)", new: "m.clock = at",
+		pkg: "fsm", test: "TestClockGoesForward",
+	}, {
+		name: "stand against a leader that lives",
+		file: "cluster/detector.go", old: "if !n.provenDead(broken) {\n\t\treturn", new: "if !n.provenDead(broken) {\n\t\tn.campaign(leader, term)\n\t\treturn",
+		pkg: "cluster", test: "TestBrokenLinksToLivingLeader",
+	}, {
+		name: "count the vote of a voter whose disk was emptied",
+		file: "cluster/members.go", old: "if known && server.Suffrage == raft.Voter {", new: "if known && server.Suffrage == raft.Voter && false {",
+		pkg: "test", test: "TestEmptiedNodeDoesNotVote",
+	}, {
+		name: "believe a damaged vote",
+		file: "cluster/stable.go", old: "binary.BigEndian.Uint32(stored[n:]) != valueSum(key, stored[:n])", new: "false",
+		pkg: "cluster", test: "TestDamagedBolt",
+	}, {
+		name: "take damage for the end of the log",
+		file: "cluster/segments.go", old: "after > 0 {", new: "after > 0 && false {",
+		pkg: "cluster", test: "TestDamagedLog",
+	},
+}
