@@ -19,7 +19,8 @@ import (
 //
 // HOLDFAST_CHAOS is how long they do, a minute without it; HOLDFAST_SEED is the seed of
 // an earlier run, which makes the same plan again, though not at the same moments;
-// HOLDFAST_CHAOS_NODES is how many nodes there are, three without it:
+// HOLDFAST_CHAOS_NODES is how many nodes there are, three without it; HOLDFAST_CHAOS_FAULTS
+// is a list of the only faults, as "pause,alone":
 //
 //	HOLDFAST_CHAOS=1h go test ./test/chaos -run TestChaos -timeout 2h -v
 //
@@ -44,7 +45,19 @@ func TestChaos(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("HOLDFAST_SEED=%d HOLDFAST_CHAOS=%v HOLDFAST_CHAOS_NODES=%d", seed, duration, nodes)
+	var named []string
+	if s := os.Getenv("HOLDFAST_CHAOS_FAULTS"); s != "" {
+		named = strings.Split(s, ",")
+	}
+	p, err := newPlan(seed, duration, longest, named...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := "wal"
+	if seed%4 == 0 {
+		store = "bolt"
+	}
+	t.Logf("HOLDFAST_SEED=%d HOLDFAST_CHAOS=%v HOLDFAST_CHAOS_NODES=%d HOLDFAST_CHAOS_FAULTS=%s (log in %s)", seed, duration, nodes, strings.Join(named, ","), store)
 
 	dir, err := os.MkdirTemp("", "holdfast-chaos-")
 	if err != nil {
@@ -56,7 +69,7 @@ func TestChaos(t *testing.T) {
 	}
 	// Snapshots come every few dozen entries, and hardly any entries stay behind them:
 	// whoever was away catches up by one.
-	a, err := openArena(dir, binary, nodes, seed, "--snapshot-bytes", "16kb", "--trailing-logs", "50", "--commit-timeout", "5s", "--log-format", "text")
+	a, err := openArena(dir, binary, nodes, seed, "--snapshot-bytes", "16kb", "--trailing-logs", "50", "--commit-timeout", "5s", "--log-format", "text", "--log-store", store)
 	if err != nil {
 		os.RemoveAll(dir)
 		t.Fatal(err)
@@ -88,7 +101,7 @@ func TestChaos(t *testing.T) {
 	stop := make(chan struct{})
 	running := a.crowd(workloads, seed, stop)
 	faults := map[string]int{}
-	recoveries, err := a.execute(newPlan(seed, duration, longest), faults)
+	recoveries, err := a.execute(p, faults)
 	close(stop)
 	running.Wait()
 	if err != nil {
@@ -139,9 +152,15 @@ func (a *arena) judge(workloads []workload) {
 // A plan comes from its seed alone, and has every fault sooner or later.
 func TestPlan(t *testing.T) {
 	const seed, hours = 7, 10
-	p := newPlan(seed, hours*time.Hour, 30*time.Second)
-	if again := newPlan(seed, hours*time.Hour, 30*time.Second); fmt.Sprint(p) != fmt.Sprint(again) {
+	p, err := newPlan(seed, hours*time.Hour, 30*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := newPlan(seed, hours*time.Hour, 30*time.Second); fmt.Sprint(p) != fmt.Sprint(again) {
 		t.Error("two plans of one seed differ")
+	}
+	if _, err := newPlan(seed, time.Hour, time.Minute, "earthquake"); err == nil {
+		t.Error("a fault that does not exist is planned")
 	}
 	planned := map[string]bool{}
 	for _, s := range p {

@@ -28,6 +28,8 @@ type client struct {
 	dice  *rand.Rand
 	conn  *harness.Conn
 
+	napped bool // it has just been silent for a while: it reads, where it can
+
 	call, end int64 // of the last command, in microseconds since the start
 }
 

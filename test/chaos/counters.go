@@ -25,7 +25,7 @@ type counting struct {
 
 func (w *counters) step(c *client) {
 	k := c.dice.IntN(countersAtATime)
-	op := counting{add: c.dice.IntN(3) > 0}
+	op := counting{add: c.dice.IntN(3) > 0 && !c.napped}
 	name := "GET"
 	if op.add {
 		name = "INCR"

@@ -29,7 +29,7 @@ func (w *lists) step(c *client) {
 	for range 1 + c.dice.IntN(4) {
 		key := fmt.Sprintf("list:%d:%d", turn, c.dice.IntN(listsAtATime))
 		w.keys[key] = true
-		if c.dice.IntN(2) == 0 {
+		if c.dice.IntN(2) == 0 && !c.napped {
 			w.last++
 			t.steps = append(t.steps, micro{key: key, append: w.last})
 			commands = append(commands, []string{"RPUSH", key, strconv.Itoa(w.last)})

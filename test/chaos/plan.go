@@ -3,6 +3,7 @@ package chaos
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,8 +66,16 @@ var slots = []string{"process", "process", "disk", "wires", "wires", "weather", 
 var exclusive = []string{"empty", "damage", "damage"}
 
 // newPlan makes steps that take at least a duration together. No step is longer than
-// longest.
-func newPlan(seed uint64, duration, longest time.Duration) plan {
+// longest. Where kinds are named there are only those.
+func newPlan(seed uint64, duration, longest time.Duration, named ...string) (plan, error) {
+	chosen := func(all []string) []string {
+		return slices.DeleteFunc(slices.Clone(all), func(kind string) bool { return len(named) > 0 && !slices.Contains(named, kind) })
+	}
+	slots := slices.DeleteFunc(slices.Clone(slots), func(slot string) bool { return len(chosen(kinds[slot])) == 0 })
+	exclusive := chosen(exclusive)
+	if len(slots)+len(exclusive) == 0 {
+		return nil, fmt.Errorf("no fault is called %q", named)
+	}
 	dice := rand.New(rand.NewPCG(seed, 1<<32))
 	between := func(least, most time.Duration) time.Duration {
 		return least + time.Duration(dice.Int64N(int64(most-least)))
@@ -77,14 +86,15 @@ func newPlan(seed uint64, duration, longest time.Duration) plan {
 		if dice.IntN(8) == 0 {
 			s.hold = between(time.Second, longest)
 		}
-		if dice.IntN(10) == 0 {
+		if len(slots) == 0 || len(exclusive) > 0 && dice.IntN(10) == 0 {
 			s.faults, s.calm = []fault{newFault(dice, exclusive[dice.IntN(len(exclusive))])}, true
 		} else {
 			used := map[string]bool{}
 			for range 1 + dice.IntN(3) {
 				if slot := slots[dice.IntN(len(slots))]; !used[slot] {
 					used[slot] = true
-					s.faults = append(s.faults, newFault(dice, kinds[slot][dice.IntN(len(kinds[slot]))]))
+					of := chosen(kinds[slot])
+					s.faults = append(s.faults, newFault(dice, of[dice.IntN(len(of))]))
 				}
 			}
 			s.faults = possible(s.faults)
@@ -92,7 +102,7 @@ func newPlan(seed uint64, duration, longest time.Duration) plan {
 		p = append(p, s)
 		total += s.hold + s.gap
 	}
-	return p
+	return p, nil
 }
 
 // possible leaves a slow disk alone whose power is cut: a file system that stands still

@@ -34,7 +34,7 @@ func (r *registers) step(c *client) {
 	op.Value, op.Expect = r.values, r.seen[op.Key]
 	r.mu.Unlock()
 	switch n := c.dice.IntN(100); {
-	case n < 35:
+	case n < 35 || c.napped:
 		op.Name = "GET"
 	case n < 55:
 		op.Name = "SET"

@@ -41,7 +41,7 @@ func (s *sessions) step(c *client) {
 		op.Name = "SET"
 		t = s.issue(ttl)
 		op.Value = t.value
-	case n < 70:
+	case n < 70 || c.napped:
 		op.Name = "GET"
 	case n < 90:
 		op.Name = "PTTL"

@@ -24,7 +24,7 @@ const setTurn = 3 * time.Second
 
 func (w *sets) step(c *client) {
 	key := fmt.Sprintf("set:%d", time.Since(c.arena.start)/setTurn)
-	if c.dice.IntN(3) == 0 {
+	if c.napped || c.dice.IntN(3) == 0 {
 		reply, out := c.do("SMEMBERS", key)
 		if out == done {
 			w.read(c, key, list(reply))

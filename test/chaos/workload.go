@@ -15,8 +15,24 @@ type workload interface {
 	judge(c *client) error
 }
 
-// rest is a client's mean pause between two steps.
-const rest = 25 * time.Millisecond
+const (
+	// rest is a client's mean pause between two steps.
+	rest = 25 * time.Millisecond
+
+	// nap is how long one pause in fifty may be. A client that waits for its answer asks a
+	// paused leader just once, at the beginning; who wakes up later and reads is the one
+	// that can find it stale.
+	nap = 4 * time.Second
+)
+
+// pause is how long the client is silent before its next step.
+func (c *client) pause() time.Duration {
+	longest := 2 * rest
+	if c.napped = c.dice.IntN(50) == 0; c.napped {
+		longest = nap
+	}
+	return time.Duration(c.dice.Int64N(int64(longest)))
+}
 
 // crowd lets clients of every workload loose on every node until stop is closed.
 func (a *arena) crowd(workloads []workload, seed uint64, stop <-chan struct{}) *sync.WaitGroup {
@@ -31,7 +47,7 @@ func (a *arena) crowd(workloads []workload, seed uint64, stop <-chan struct{}) *
 						select {
 						case <-stop:
 							return
-						case <-time.After(time.Duration(c.dice.Int64N(int64(2 * rest)))):
+						case <-time.After(c.pause()):
 						}
 						w.step(c)
 					}
