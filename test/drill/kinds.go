@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"holdfast/test/harness"
 )
@@ -12,9 +13,10 @@ import (
 type kind struct {
 	name   string
 	leader bool // the node that leads is broken, otherwise one that follows
-	breaks func(*harness.Node) error
-	mends  func(*harness.Node) error
-	paused bool // while it is broken it still takes questions, to answer them afterwards
+	breaks func(*drill, *harness.Node) error
+	mends  func(*drill, *harness.Node) error
+	silent bool // while it is broken it still takes questions, to answer them afterwards
+	cut    bool // it needs a network that can be cut
 }
 
 // calm is no fault at all: what clients see anyway, to compare with.
@@ -22,20 +24,48 @@ const calm = "nothing"
 
 var kinds = []kind{
 	{name: calm},
-	{name: "kill-leader", leader: true, breaks: (*harness.Node).Kill, mends: (*harness.Node).Start},
-	{name: "kill-follower", breaks: (*harness.Node).Kill, mends: (*harness.Node).Start},
-	{name: "pause-leader", leader: true, breaks: (*harness.Node).Pause, mends: (*harness.Node).Resume, paused: true},
-	{name: "pause-follower", breaks: (*harness.Node).Pause, mends: (*harness.Node).Resume, paused: true},
-	{name: "stop-leader", leader: true, breaks: (*harness.Node).Stop, mends: (*harness.Node).Start},
-	{name: "stop-follower", breaks: (*harness.Node).Stop, mends: (*harness.Node).Start},
+	{name: "kill-leader", leader: true, breaks: process((*harness.Node).Kill), mends: process((*harness.Node).Start)},
+	{name: "kill-follower", breaks: process((*harness.Node).Kill), mends: process((*harness.Node).Start)},
+	{name: "pause-leader", leader: true, breaks: process((*harness.Node).Pause), mends: process((*harness.Node).Resume), silent: true},
+	{name: "pause-follower", breaks: process((*harness.Node).Pause), mends: process((*harness.Node).Resume), silent: true},
+	{name: "cut-leader", leader: true, breaks: (*drill).cut, mends: (*drill).join, silent: true, cut: true},
+	{name: "cut-follower", breaks: (*drill).cut, mends: (*drill).join, silent: true, cut: true},
+	{name: "stop-leader", leader: true, breaks: process((*harness.Node).Stop), mends: process((*harness.Node).Start)},
+	{name: "stop-follower", breaks: process((*harness.Node).Stop), mends: process((*harness.Node).Start)},
+}
+
+// process is what happens to a node's process alone.
+func process(do func(*harness.Node) error) func(*drill, *harness.Node) error {
+	return func(_ *drill, n *harness.Node) error { return do(n) }
 }
 
 // back names the row of pauses at a node's return.
 func (k kind) back() string {
-	if k.paused {
+	switch {
+	case k.cut:
+		return "rejoin"
+	case k.silent:
 		return "resume"
 	}
 	return "restart"
+}
+
+// returns are the rows that back names.
+var returns = []string{"restart", "resume", "rejoin"}
+
+// lasts is about how long a fault takes, from one to the next.
+func (k kind) lasts() time.Duration {
+	switch {
+	case k.name == calm:
+		return watch
+	case k.silent:
+		return 2*watch + watch/4 + settle + 600*time.Millisecond
+	}
+	return 2*watch + settle + 300*time.Millisecond
+}
+
+func needCut(chosen []kind) bool {
+	return slices.ContainsFunc(chosen, func(k kind) bool { return k.cut })
 }
 
 func kindNames() string {

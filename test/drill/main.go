@@ -1,30 +1,30 @@
 // Drill is the failover test that a person runs (scripts/drill): while clients write and
-// read through every node of a cluster of real processes, it kills, pauses, stops and
-// restarts the nodes in turn, and then prints what the clients saw. Its exit status is 1
+// read through every node of a cluster of real processes, it kills, pauses, cuts off, stops
+// and restarts the nodes in turn, and then tells what the clients saw. Its exit status is 1
 // if a promise was broken.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/signal"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
-
-	"holdfast/test/harness"
 )
 
 const usage = `usage: scripts/drill [FLAGS]
 
 Starts three nodes, lets clients write and read through each of them, breaks the nodes
-in turn and prints the pauses that clients of the surviving nodes saw, and what was lost.
+in turn and tells the pauses that clients of the surviving nodes saw, and what was lost.
 Exit status 1: an acknowledged write was lost, an increment counted twice, a read was
 stale, the nodes' states differ, or a client of a surviving node got an error.
+
+With --peers it does the same to Redis with Sentinel and to etcd, in turn with Holdfast, and
+sets them side by side. The method is described in docs/failover.md.
 
 `
 
@@ -37,7 +37,12 @@ type options struct {
 	load    bool
 	keep    bool
 	dir     string
+	report  string
+	limit   time.Duration
+	peers   bool
 }
+
+const maxRounds = 1000
 
 func main() {
 	var o options
@@ -48,19 +53,22 @@ func main() {
 	flag.BoolVar(&o.load, "load", false, "full load: clients do not rest between their commands")
 	flag.BoolVar(&o.keep, "keep", false, "leave the nodes' data and logs where they are")
 	flag.StringVar(&o.dir, "dir", "", "`directory` for data and logs, which stay there; a temporary one if not given")
+	flag.StringVar(&o.report, "report", "", "write a report to this HTML `file`")
+	flag.DurationVar(&o.limit, "limit", 0, "end after the fault that is under way then, and tell of what was done; twice the estimate and a minute if not given")
+	flag.BoolVar(&o.peers, "peers", false, "beside Holdfast, do the same to Redis with Sentinel and to etcd; of the kinds only those that break the leader")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), usage)
 		flag.PrintDefaults()
 		fmt.Fprint(flag.CommandLine.Output(), `
 Environment: HOLDFAST_BIN (the node's binary; built if not given), HOLDFAST_BASE (ports, as
 for scripts/cluster; free ones if not given), HOLDFAST_FLAGS (further flags of every node).
+The kinds cut-leader and cut-follower need a network of the drill's own: Linux with unshare
+and ip, and root or a kernel that lets users have namespaces. There the nodes have addresses
+of their own and HOLDFAST_BASE does not matter.
 `)
 	}
 	flag.Parse()
-	chosen, err := parseKinds(o.kinds)
-	if err == nil && (flag.NArg() > 0 || o.rounds < 1 || o.clients < 1) {
-		err = fmt.Errorf("want no arguments, at least one round and one client")
-	}
+	chosen, err := o.check()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "drill:", err)
 		os.Exit(2)
@@ -72,6 +80,35 @@ for scripts/cluster; free ones if not given), HOLDFAST_FLAGS (further flags of e
 	if err != nil || !good {
 		os.Exit(1)
 	}
+}
+
+func (o *options) check() ([]kind, error) {
+	if flag.NArg() > 0 || o.rounds < 1 || o.rounds > maxRounds || o.clients < 1 || o.limit < 0 {
+		return nil, fmt.Errorf("want no arguments, 1 to %d rounds, at least one client and no negative limit", maxRounds)
+	}
+	if o.report != "" { // rather now than after an hour
+		f, err := os.OpenFile(o.report, os.O_CREATE|os.O_WRONLY, 0o644)
+		if err != nil {
+			return nil, err
+		}
+		f.Close()
+	}
+	chosen, err := parseKinds(o.kinds)
+	if err != nil || !needCut(chosen) || o.peers || inside() {
+		return chosen, err
+	}
+	err = enterNamespace()
+	if o.kinds != "all" {
+		return nil, err
+	}
+	fmt.Printf("drill: without cut-leader and cut-follower: %v\n", err)
+	var rest []kind
+	for _, k := range chosen {
+		if !k.cut {
+			rest = append(rest, k)
+		}
+	}
+	return rest, nil
 }
 
 // run runs the drill and reports whether all promises were kept. An interrupt ends it
@@ -96,38 +133,32 @@ func (o *options) run(chosen []kind) (good bool, err error) {
 			os.RemoveAll(dir)
 		}
 	}()
+	if o.peers {
+		return o.compare(ctx, dir, chosen)
+	}
+	return o.drill(ctx, dir, chosen)
+}
 
-	binary, err := harness.Build(dir)
-	if err != nil {
-		return false, err
+// limited is a context that ends at the limit of a run, which is announced together with
+// an estimate of how long the run takes.
+func (o *options) limited(ctx context.Context, estimate time.Duration) (context.Context, context.CancelFunc) {
+	limit := o.limit
+	if limit == 0 {
+		limit = 2*estimate + time.Minute
 	}
-	base, _ := strconv.Atoi(os.Getenv("HOLDFAST_BASE"))
-	cluster, err := harness.New(harness.Config{
-		Binary: binary, Dir: dir, Base: base, Flags: strings.Fields(os.Getenv("HOLDFAST_FLAGS")),
-	})
-	if err != nil {
-		return false, err
+	fmt.Printf("drill: about %s, at most %s\n", length(estimate), length(limit))
+	return context.WithTimeout(ctx, limit)
+}
+
+// shortened says why a run ended before its last fault, "" if it did not.
+func shortened(ctx context.Context) string {
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return "ended by its limit of time"
+	case ctx.Err() != nil:
+		return "interrupted"
 	}
-	defer cluster.Close()
-	if err := cluster.Start(); err != nil {
-		return false, err
-	}
-	fmt.Printf("drill: three nodes, %d clients at each, %s, seed %d\n", o.clients, o.pace(), o.seed)
-	d := newDrill(cluster, o)
-	began := time.Now()
-	if err := d.rounds(ctx, chosen); err != nil {
-		d.load.Stop()
-		fmt.Println(d.load.Findings())
-		return false, err
-	}
-	lasted := time.Since(began)
-	r, err := d.finish()
-	if err != nil {
-		return false, err
-	}
-	r.lasted = lasted
-	r.print(os.Stdout)
-	return r.good(), nil
+	return ""
 }
 
 // rest is how long a client that does not run at full load waits between two rounds of

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -22,22 +24,103 @@ const (
 
 // drill is a cluster, the crowd of its clients, and what was measured.
 type drill struct {
-	cluster *harness.Cluster
-	load    *workload.Load
-	rand    *rand.Rand
-	total   int // rounds
-	pauses  map[string]workload.Pauses
-	started time.Time
-	screen  bool
+	cluster  *harness.Cluster
+	lan      *lan // nil where the nodes share this machine's loopback
+	load     *workload.Load
+	timeline *workload.Timeline
+	rand     *rand.Rand
+	total    int // rounds
+	pauses   map[string]workload.Pauses
+	faults   []fault
+	screen   bool
 }
 
-func newDrill(c *harness.Cluster, o *options) *drill {
-	d := &drill{
-		cluster: c, rand: rand.New(rand.NewPCG(o.seed, 0)), total: o.rounds,
-		pauses: map[string]workload.Pauses{}, started: time.Now(), screen: isatty.IsTerminal(os.Stdout.Fd()),
+// fault is one that was made. Its times are since the drill began.
+type fault struct {
+	kind         string
+	victim       string
+	at, back     time.Duration // when the node was broken, and when it was about to return
+	pause, after time.Duration // what clients of the other nodes saw of each
+}
+
+// drill breaks the nodes of a cluster in turn.
+func (o *options) drill(ctx context.Context, dir string, chosen []kind) (good bool, err error) {
+	binary, err := harness.Build(dir)
+	if err != nil {
+		return false, err
 	}
-	d.load = workload.Start(c.Addrs(), workload.Options{Clients: o.clients, Interval: o.interval()})
-	return d
+	d := &drill{
+		rand: rand.New(rand.NewPCG(o.seed, 0)), total: o.rounds,
+		pauses: map[string]workload.Pauses{}, screen: isatty.IsTerminal(os.Stdout.Fd()),
+	}
+	base, _ := strconv.Atoi(os.Getenv("HOLDFAST_BASE"))
+	config := harness.Config{Binary: binary, Dir: dir, Base: base, Flags: strings.Fields(os.Getenv("HOLDFAST_FLAGS"))}
+	if inside() {
+		if d.lan, err = newLAN(3); err != nil {
+			return false, err
+		}
+		defer d.lan.close()
+		config.Hosts = d.lan.hosts()
+	}
+	if d.cluster, err = harness.New(config); err != nil {
+		return false, err
+	}
+	defer d.cluster.Close()
+	if err := d.cluster.Start(); err != nil {
+		return false, err
+	}
+	s := newSettings(o, binary)
+	s.network(d.lan != nil)
+	fmt.Printf("drill: three nodes, %d clients at each, %s, seed %d\n", o.clients, o.pace(), o.seed)
+	var estimate time.Duration
+	for _, k := range chosen {
+		estimate += k.lasts() * time.Duration(o.rounds)
+	}
+	ctx, cancel := o.limited(ctx, estimate)
+	defer cancel()
+
+	d.timeline = workload.NewTimeline()
+	d.load = workload.Start(d.cluster.Addrs(), workload.Options{Clients: o.clients, Interval: o.interval(), Timeline: d.timeline, Dial: d.dial})
+	if err := d.rounds(ctx, chosen); err != nil {
+		d.load.Stop()
+		fmt.Println(d.load.Findings())
+		return false, err
+	}
+	r, err := d.finish()
+	if err != nil {
+		return false, err
+	}
+	r.settings, r.shortened = s, shortened(ctx)
+	r.print(os.Stdout)
+	if o.report != "" {
+		if err := writePage(o.report, r.page()); err != nil {
+			return false, err
+		}
+		fmt.Println("report:", o.report)
+	}
+	return r.good(), nil
+}
+
+func (d *drill) dial(addr string) (workload.Conn, error) {
+	if d.lan != nil {
+		return d.lan.dial(addr)
+	}
+	return harness.Dial(addr)
+}
+
+// cut takes a node away from the others without a word; its own clients stay with it.
+func (d *drill) cut(n *harness.Node) error { return d.placeOf(n).cut(true) }
+
+// join ends cut.
+func (d *drill) join(n *harness.Node) error { return d.placeOf(n).cut(false) }
+
+func (d *drill) placeOf(n *harness.Node) *place {
+	for i, other := range d.cluster.Nodes {
+		if n == other {
+			return d.lan.places[i]
+		}
+	}
+	panic("drill: a node of another cluster")
 }
 
 // rounds has every kind of fault come once in each round, in random order.
@@ -77,7 +160,7 @@ func (d *drill) fault(round int, k kind) error {
 	time.Sleep(time.Duration(d.rand.IntN(100)) * time.Millisecond)
 
 	ask := 0
-	if k.paused {
+	if k.silent {
 		ask = questions
 	}
 	asked, err := d.load.Prepare(victim.Addr, ask)
@@ -85,21 +168,26 @@ func (d *drill) fault(round int, k kind) error {
 		return err
 	}
 	defer asked.Close()
+	made := fault{kind: k.name, victim: victim.Name}
 	d.load.Down(victim.Addr)
-	pause, err := d.load.Measure(watch, func() error { return k.breaks(victim) })
+	made.pause, err = d.load.Measure(watch, func() error {
+		made.at = time.Since(d.timeline.Began)
+		return k.breaks(d, victim)
+	})
 	if err != nil {
 		return err
 	}
-	d.note(round, k.name, victim.Name, pause)
+	d.note(round, k.name, victim.Name, made.pause)
 
-	if k.paused { // the world goes on, so that there is something to be behind of
+	if k.silent { // the world goes on, so that there is something to be behind of
 		time.Sleep(watch / 4)
 	}
 	if err := asked.Ask(); err != nil {
 		return err
 	}
-	pause, err = d.load.Measure(watch, func() error {
-		if err := k.mends(victim); err != nil {
+	made.after, err = d.load.Measure(watch, func() error {
+		made.back = time.Since(d.timeline.Began)
+		if err := k.mends(d, victim); err != nil {
 			return err
 		}
 		return victim.WaitReady(readyTimeout)
@@ -107,10 +195,11 @@ func (d *drill) fault(round int, k kind) error {
 	if err != nil {
 		return err
 	}
-	d.note(round, k.back(), victim.Name, pause)
+	d.note(round, k.back(), victim.Name, made.after)
 	if err := asked.Answers(); err != nil {
 		return err
 	}
+	d.faults = append(d.faults, made)
 	d.load.Up(victim.Addr)
 	time.Sleep(settle)
 	return nil
@@ -119,7 +208,7 @@ func (d *drill) fault(round int, k kind) error {
 // note books a pause and tells whoever watches.
 func (d *drill) note(round int, row, victim string, pause time.Duration) {
 	d.pauses[row] = append(d.pauses[row], pause)
-	line := fmt.Sprintf("%6.1fs  round %d of %d  %-14s %-2s  %8s ms", time.Since(d.started).Seconds(), round+1, d.total, row, victim, ms(pause))
+	line := fmt.Sprintf("%6.1fs  round %d of %d  %-14s %-2s  %8s ms", time.Since(d.timeline.Began).Seconds(), round+1, d.total, row, victim, ms(pause))
 	if d.screen {
 		fmt.Printf("\r\x1b[K%s", line)
 	} else {
@@ -129,10 +218,13 @@ func (d *drill) note(round int, row, victim string, pause time.Duration) {
 
 // finish stops the clients and looks at what is there.
 func (d *drill) finish() (*report, error) {
+	lasted := time.Since(d.timeline.Began)
 	d.load.Stop()
+	moments := d.timeline.Moments()
+	moments = moments[:min(len(moments), int(lasted/workload.Tick))] // not one that is half over
 	findings, err := d.load.Verify(d.cluster.Nodes[d.rand.IntN(len(d.cluster.Nodes))].Addr)
 	if err != nil {
 		return nil, err
 	}
-	return &report{pauses: d.pauses, findings: findings, differ: d.cluster.Agree()}, nil
+	return &report{pauses: d.pauses, faults: d.faults, moments: moments, findings: findings, differ: d.cluster.Agree(), lasted: lasted}, nil
 }

@@ -47,6 +47,12 @@ type process struct {
 // stopTimeout is how long a node may take to end after SIGTERM.
 const stopTimeout = 15 * time.Second
 
+// NewProcess lays out a process of another program that serves clients at an address, to
+// be broken as nodes are. Its log is in its directory, which has to be there.
+func NewProcess(name, addr, dir, binary string, flags ...string) *Node {
+	return &Node{Name: name, Addr: addr, Dir: dir, Flags: flags, binary: binary, log: filepath.Join(dir, "log")}
+}
+
 // Start starts the process and returns at once.
 func (n *Node) Start() error {
 	n.mu.Lock()

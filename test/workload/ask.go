@@ -38,8 +38,9 @@ func (l *Load) Prepare(addr string, questions int) (*Questions, error) {
 		}
 	}
 	for range questions {
-		conn, err := harness.Dial(addr)
+		dialled, err := l.options.Dial(addr)
 		if err == nil {
+			conn := dialled.(*harness.Conn) // on another kind nobody asks and answers later
 			q.asked = append(q.asked, question{conn: conn, client: elsewhere[rand.IntN(len(elsewhere))]})
 			_, err = conn.Do("PING")
 		}

@@ -19,7 +19,8 @@ type client struct {
 	name     string
 	number   int
 	interval time.Duration
-	conn     *harness.Conn
+	conn     Conn
+	troubled time.Time // when the first command was sent of those that failed since the last that did not; zero if none did
 
 	// Read by others while it runs.
 	worst    atomic.Int64 // longest wait in the running measurement, in ns
@@ -27,14 +28,20 @@ type client struct {
 	counted  atomic.Int64 // the counter as last acknowledged
 	asked    atomic.Int64 // increments sent, answered or not
 
+	booked int64 // increments found to be duplicated; under the load's mutex
+
 	unknown    int64 // increments without an answer since the last that had one
+	surplus    int64 // increments that its own replies show to be duplicated
 	register   int64 // what the register was last set to, acknowledged
 	maybe      []int64
 	leftBehind []int64
 }
 
-// every is how many rounds pass between two keys that are left behind.
-const every = 10
+const (
+	every   = 10                    // rounds between two keys that are left behind
+	leftFor = 86400                 // seconds until they expire: longer than any run
+	rest    = 10 * time.Millisecond // after an error
+)
 
 func (c *client) run() {
 	defer func() {
@@ -63,9 +70,10 @@ func (c *client) count() {
 		got, last := reply.(int64), c.counted.Load()
 		switch {
 		case got <= last:
-			c.load.note(func(f *Findings) { f.Lost++ }, "INCR count:%s: %d after %d", c.name, got, last)
+			c.load.note(func(f *Findings) { f.Lost += int(last + 1 - got) }, "INCR count:%s: %d after %d", c.name, got, last)
 		case got > last+1+c.unknown:
-			c.load.note(func(f *Findings) { f.Duplicated++ }, "INCR count:%s: %d after %d and %d without an answer", c.name, got, last, c.unknown)
+			c.surplus += got - last - 1 - c.unknown
+			c.duplicated(c.surplus, "INCR count:%s: %d after %d and %d without an answer", c.name, got, last, c.unknown)
 		}
 		c.counted.Store(got)
 		// Those without an answer may still be on their way.
@@ -83,7 +91,11 @@ func (c *client) set(round int64) {
 }
 
 func (c *client) leave(round int64) {
-	if _, fate := c.do("SET", c.left(round), strconv.FormatInt(round, 10), "EX", "3600"); fate == done {
+	args := []string{"SET", c.left(round), strconv.FormatInt(round, 10)}
+	if !c.load.options.NoDeadlines {
+		args = append(args, "EX", strconv.Itoa(leftFor))
+	}
+	if _, fate := c.do(args...); fate == done {
 		c.leftBehind = append(c.leftBehind, round)
 	}
 }
@@ -106,7 +118,19 @@ func (c *client) look() {
 		c.load.note(func(f *Findings) { f.Stale++ }, "GET count:%s at %s: %d, but %d had been acknowledged", other.name, c.target.addr, got, least)
 	}
 	if asked := other.asked.Load(); got > asked {
-		c.load.note(func(f *Findings) { f.Duplicated++ }, "GET count:%s at %s: %d, but %d were sent", other.name, c.target.addr, got, asked)
+		other.duplicated(got-asked, "GET count:%s at %s: %d, but %d were sent", other.name, c.target.addr, got, asked)
+	}
+}
+
+// duplicated says how many of the client's increments are known to have counted more than
+// once. Whoever finds the same ones again adds nothing.
+func (c *client) duplicated(total int64, format string, args ...any) {
+	c.load.mu.Lock()
+	more := total - c.booked
+	c.booked = max(c.booked, total)
+	c.load.mu.Unlock()
+	if more > 0 {
+		c.load.note(func(f *Findings) { f.Duplicated += int(more) }, format, args...)
 	}
 }
 
@@ -127,6 +151,7 @@ func (c *client) do(args ...string) (any, fate) {
 	end := time.Now()
 	if err == nil {
 		c.waited(start, end)
+		c.load.timeline.reply(end, end.Sub(start), !c.target.excused(start))
 		c.load.note(func(f *Findings) {
 			if read {
 				f.Reads++
@@ -151,11 +176,16 @@ func (c *client) do(args ...string) (any, fate) {
 		c.load.note(func(f *Findings) { f.Excused++ }, "")
 	case c.load.stopped() && errors.Is(err, errNotSent):
 	default:
+		c.load.timeline.failure(end)
 		c.load.note(func(f *Findings) { f.Errors++ }, "%s at %s after %v: %v", strings.Join(args, " "), c.target.addr, end.Sub(start), err)
 	}
 	if outcome == unknown {
 		c.load.note(func(f *Findings) { f.Unknown++ }, "")
 	}
+	if c.troubled.IsZero() {
+		c.troubled = start
+	}
+	time.Sleep(rest)
 	return nil, outcome
 }
 
@@ -163,9 +193,8 @@ var errNotSent = errors.New("no connection")
 
 func (c *client) try(args []string) (any, error) {
 	if c.conn == nil {
-		conn, err := harness.Dial(c.target.addr)
+		conn, err := c.load.options.Dial(c.target.addr)
 		if err != nil {
-			time.Sleep(10 * time.Millisecond)
 			return nil, fmt.Errorf("%w: %v", errNotSent, err)
 		}
 		c.conn = conn
@@ -173,13 +202,18 @@ func (c *client) try(args []string) (any, error) {
 	return c.conn.Do(args...)
 }
 
-// waited notes a reply for the running measurement.
+// waited notes a reply for the running measurement. What failed before it is part of the
+// wait: the client was not served.
 func (c *client) waited(start, end time.Time) {
+	asked := start
+	if !c.troubled.IsZero() {
+		start, c.troubled = c.troubled, time.Time{}
+	}
 	if window := c.load.window.Load(); window != 0 && end.UnixNano() > window {
 		wait := end.UnixNano() - max(start.UnixNano(), window)
 		if wait > c.worst.Load() {
 			c.worst.Store(wait)
 		}
 	}
-	c.answered.Store(start.UnixNano())
+	c.answered.Store(asked.UnixNano())
 }

@@ -11,15 +11,19 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"holdfast/test/harness"
 )
 
 // Load is a running crowd.
 type Load struct {
-	targets []*target
-	clients []*client
-	stop    chan struct{}
-	once    sync.Once // closes stop
-	done    sync.WaitGroup
+	options  Options
+	targets  []*target
+	clients  []*client
+	timeline *Timeline
+	stop     chan struct{}
+	once     sync.Once // closes stop
+	done     sync.WaitGroup
 
 	window atomic.Int64 // when the running measurement of pauses began, in Unix ns; 0 without one
 	epoch  time.Time
@@ -57,11 +61,28 @@ type Options struct {
 	Clients  int           // at every address
 	Interval time.Duration // a client's rest between two rounds of commands; 0 for none
 	Prefix   string        // of all keys, so that crowds can follow each other
+	Timeline *Timeline     // what is seen, moment by moment; nil if nobody asks
+
+	// Dial connects a client to the address that it was given; harness.Dial if nil.
+	Dial func(addr string) (Conn, error)
+	// NoDeadlines leaves keys behind that do not expire, where a store cannot do it.
+	NoDeadlines bool
+}
+
+// Conn is a client's way to a store, for one command at a time. An Error of the harness is
+// an answer: unless it begins with UNCERTAIN the command did not run. After any other error
+// the client does not know, and dials again.
+type Conn interface {
+	Do(args ...string) (reply any, err error)
+	Close() error
 }
 
 // Start lets clients loose on the nodes at some addresses.
 func Start(addrs []string, options Options) *Load {
-	l := &Load{stop: make(chan struct{}), epoch: time.Now()}
+	if options.Dial == nil {
+		options.Dial = func(addr string) (Conn, error) { return harness.Dial(addr) }
+	}
+	l := &Load{options: options, timeline: options.Timeline, stop: make(chan struct{}), epoch: time.Now()}
 	for _, addr := range addrs {
 		t := &target{addr: addr}
 		l.targets = append(l.targets, t)
@@ -146,20 +167,33 @@ func (l *Load) set(addr string, down bool) {
 // counts from the fault on. The wait ends when every one of those clients has had an
 // answer to a question from after the fault, and lasts at least the time given.
 func (l *Load) Measure(atLeast time.Duration, fault func() error) (pause time.Duration, err error) {
-	for _, c := range l.clients {
-		c.worst.Store(0)
-	}
-	l.window.Store(time.Now().UnixNano())
+	l.Watch()
 	defer l.window.Store(0)
 	if err := fault(); err != nil {
 		return 0, err
 	}
 	after := time.Now()
 	time.Sleep(atLeast)
+	return l.Pause(after, 30*time.Second)
+}
+
+// Watch begins a measurement that Pause ends: the two are Measure for several crowds at
+// the same fault.
+func (l *Load) Watch() {
+	for _, c := range l.clients {
+		c.worst.Store(0)
+	}
+	l.window.Store(time.Now().UnixNano())
+}
+
+// Pause waits until every client of a node that is not down has had an answer to a
+// question from after the fault, and returns the longest wait since Watch.
+func (l *Load) Pause(after time.Time, limit time.Duration) (pause time.Duration, err error) {
+	defer l.window.Store(0)
 	for _, c := range l.clients {
 		for c.answered.Load() < after.UnixNano() && !c.target.excused(after) {
-			if time.Since(after) > 30*time.Second {
-				return 0, fmt.Errorf("client %s of %s has waited 30 s for a reply", c.name, c.target.addr)
+			if time.Since(after) > limit {
+				return 0, fmt.Errorf("client %s of %s has waited %v for a reply", c.name, c.target.addr, limit)
 			}
 			time.Sleep(time.Millisecond)
 		}
