@@ -205,16 +205,17 @@ func (l *list) backward(index int, visit func(index int, element []byte) bool) {
 		return
 	}
 	i, within := l.locate(min(index, l.n-1))
+	offsets := make([]int, 0, chunkElements) // of a chunk's elements
 	for index = min(index, l.n-1); i >= 0; i-- {
 		c := l.chunks[i]
-		var elements [][]byte
-		for offset := 0; offset < len(c.b) && len(elements) <= within; {
-			var element []byte
-			element, offset = c.packed.at(offset)
-			elements = append(elements, element)
+		offsets = offsets[:0]
+		for offset := 0; offset < len(c.b) && len(offsets) <= within; {
+			offsets = append(offsets, offset)
+			_, offset = c.packed.at(offset)
 		}
-		for k := len(elements) - 1; k >= 0; k-- {
-			if !visit(index, elements[k]) {
+		for k := len(offsets) - 1; k >= 0; k-- {
+			element, _ := c.packed.at(offsets[k])
+			if !visit(index, element) {
 				return
 			}
 			index--

@@ -119,7 +119,8 @@ func popCommand(event string, s side) Handler {
 			return NilArray, nil
 		case count < 0:
 			reply := Bulk(l.at(l.index(s)))
-			tx.pop(args[1], s, 1)
+			l, _, _ := edit[*list](tx, args[1])
+			tx.drop(args[1], l, s, 1)
 			return reply, nil
 		}
 		return tx.pop(args[1], s, count), nil
@@ -152,14 +153,22 @@ func (tx *Tx) pop(key []byte, s side, count int64) Reply {
 	taken := n
 	if s == left {
 		l.forward(0, write)
-		l.remove(0, taken)
 	} else {
 		l.backward(l.n-1, write)
-		l.remove(l.n-taken, taken)
+	}
+	tx.drop(key, l, s, taken)
+	return b.Reply()
+}
+
+// drop removes n elements, of as many at least, from an end of a list that is edited.
+func (tx *Tx) drop(key []byte, l *list, s side, n int) {
+	if s == left {
+		l.remove(0, n)
+	} else {
+		l.remove(l.n-n, n)
 	}
 	tx.changed(listEvent, popEvents[s], key)
 	tx.settle(key, l.n)
-	return b.Reply()
 }
 
 // settle deletes a collection that has become empty; left is how many elements it has.
