@@ -25,6 +25,8 @@ type rdbKey struct {
 type rdbVisitor struct {
 	aux func(name string, data []byte) error
 	key func(rdbKey) error
+
+	mayBeEmpty bool // a collection without elements comes as a key without a value, and is no error
 }
 
 // readRDB reads a file and its checksum. An error names the offset.
@@ -128,6 +130,9 @@ func (r *rdbReader) key(kind byte, k *rdbKey, visit rdbVisitor) (err error) {
 	} else {
 		k.foreign = ""
 		k.value, err = r.value(kind)
+		if visit.mayBeEmpty && errors.Is(err, errEmpty) {
+			k.value, err = nil, nil
+		}
 	}
 	if err == nil {
 		err = visit.key(*k)

@@ -18,6 +18,7 @@ import (
 type importCommand struct {
 	FileStore importFileStore `cmd:"" set:"prefix=sess:" help:"Live sessions from the folder of session-file-store."`
 	MongoDump importMongoDump `cmd:"" set:"prefix=sess:" help:"Live sessions of connect-mongo from a dump of its collection."`
+	RDB       importRDB       `cmd:"" name:"rdb" set:"prefix=" help:"Keys of all types from an RDB file: a dump of Redis 2.8 to 7.4, or a backup."`
 }
 
 func (importCommand) Help() string {
@@ -27,6 +28,7 @@ fetch what came since. --dry-run tells what would happen.
 
     holdfast import file-store ./sessions --to redis://user:password@db1:6379 --dry-run
     holdfast import mongo-dump dump/app/sessions.bson
+    holdfast import rdb /var/lib/redis/dump.rdb --prefix old:
 
 A password is better in the environment than in the command: HOLDFAST_TO is --to.
 The exit status is 0 if nothing was left out but what has ended or is there already.`
@@ -126,6 +128,20 @@ type importMongoDump struct {
 
 func (i *importMongoDump) Run() error {
 	source, err := transfer.OpenMongoDump(i.File, i.TTL)
+	if err != nil {
+		return err
+	}
+	return i.run(source)
+}
+
+type importRDB struct {
+	importFlags
+	File        string `arg:"" type:"existingfile" help:"The dump, dump.rdb of Redis for instance."`
+	SkipUnknown bool   `env:"-" help:"Leave out streams and values of modules, for which there is no place here, instead of refusing a file that has some."`
+}
+
+func (i *importRDB) Run() error {
+	source, err := transfer.OpenRDB(i.File, i.SkipUnknown)
 	if err != nil {
 		return err
 	}

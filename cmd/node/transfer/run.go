@@ -66,6 +66,7 @@ func Run(source Source, options Options) (Summary, error) {
 			return r.summary, err
 		}
 	}
+	r.longest = r.target.longest()
 	for {
 		item, err := source.Next()
 		if r.Progress != nil {
@@ -90,6 +91,7 @@ func Run(source Source, options Options) (Summary, error) {
 type run struct {
 	Options
 	target  target
+	longest int // bytes of a value that the target takes
 	batch   []Item
 	bytes   int // of batch
 	summary Summary
@@ -115,6 +117,10 @@ func (r *run) add(item Item) error {
 		return nil
 	}
 	item.Key = append([]byte(r.Prefix), item.Key...)
+	if len(item.Value) > r.longest {
+		r.skip(Skip{fmt.Sprintf("%q", item.Key), tooLong, fmt.Errorf("%d bytes, %d are possible (proto-max-bulk-len)", len(item.Value), r.longest)})
+		return nil
+	}
 	if r.DB >= 0 {
 		item.DB = r.DB
 	}

@@ -1,5 +1,6 @@
 // Package transfer copies keys from elsewhere into a cluster: the work of `holdfast
-// import`. A Source reads, a target writes, and Run brings the one to the other.
+// import`. A Source reads, a target writes, and Run brings the one to the other. Fetch gets
+// a dump of all keys for `holdfast backup`.
 package transfer
 
 import "fmt"
@@ -50,7 +51,10 @@ const (
 const (
 	present = "there already"
 	refused = "refused by the cluster"
+	tooLong = "too long for a command"
 )
 
 // expected tells what an import leaves out by design from what its user must look at.
-func expected(reason string) bool { return reason == Expired || reason == present }
+func expected(reason string) bool {
+	return reason == Expired || reason == present || reason == Foreign
+}

@@ -226,3 +226,15 @@ func (t *target) Close() {
 		t.conn = nil
 	}
 }
+
+// longest is how long a value may be that the target takes: nodes close the connection on a
+// longer one. Who may not ask gets their default.
+func (t *target) longest() int {
+	reply, err := redis.Strings(t.conn.Do("CONFIG", "GET", "proto-max-bulk-len"))
+	if err == nil && len(reply) == 2 {
+		if n, err := strconv.Atoi(reply[1]); err == nil {
+			return n
+		}
+	}
+	return 32 << 20
+}
