@@ -18,6 +18,7 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" default:"withargs" help:"Run a node (the default)."`
 	Health  healthCommand  `cmd:"" help:"Ask a node whether it is ready: exit status 0 or 1."`
 	Import  importCommand  `cmd:"" help:"Bring in the keys of another store."`
+	Backup  backupCommand  `cmd:"" help:"Write all keys to an RDB file."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
