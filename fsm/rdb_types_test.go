@@ -296,3 +296,35 @@ func TestFileFields(t *testing.T) {
 		}
 	}
 }
+
+// Whoever carries keys elsewhere is shown those, too, that have no place here, and collections
+// without elements; and can stop.
+func TestReadDump(t *testing.T) {
+	file := "REDIS0003\xfe\x40\x63" + "\xfc\x05\x00\x00\x00\x00\x00\x00\x00\x00\x01k\x01v" + "\x02\x01e\x00" + "\x07\x01m\x01\x00" + "\x02\x01s\x01\x01a" + "\xff"
+	var got []string
+	for k, err := range ReadDump(strings.NewReader(file)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, isText := k.Text()
+		got = append(got, fmt.Sprintf("%d %s %d %q %v %v %q %v", k.DB, k.Key, k.Deadline, k.Type, k.Empty, k.Foreign(), text, isText))
+		if k.Type == "set" {
+			if v, err := readDump(k.Dump()); err != nil || contentOf(v) != "a" {
+				t.Errorf("%v, %v", v, err)
+			}
+		}
+	}
+	want := []string{`99 k 5 "string" false false "v" true`, `99 e 0 "" true false "" false`, `99 m 0 "module value" false true "" false`, `99 s 0 "set" false false "" false`}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	for range ReadDump(strings.NewReader(file)) {
+		break
+	}
+	last := error(nil)
+	for _, last = range ReadDump(strings.NewReader(file[:len(file)-1])) {
+	}
+	if last == nil || !strings.Contains(last.Error(), "offset") {
+		t.Errorf("of a file that is cut off: %v", last)
+	}
+}
