@@ -20,6 +20,8 @@ var clientCommands = []local{{
 	subs: []local{
 		{Command: fsm.Command{Name: "GETNAME", Arity: 2, Flags: clientFlags, Group: "connection", Since: "2.6.9",
 			Summary: "Returns the name of the connection.", Cost: "O(1)"}, run: clientGetName},
+		{Command: fsm.Command{Name: "GETREDIR", Arity: 2, Flags: clientFlags, Group: "connection", Since: "6.0.0",
+			Summary: "Returns whom messages about tracked keys go to: nobody, as keys are not tracked.", Cost: "O(1)"}, run: clientGetRedir},
 		{Command: fsm.Command{Name: "ID", Arity: 2, Flags: clientFlags, Group: "connection", Since: "5.0.0",
 			Summary: "Returns the number of the connection, unique on this node.", Cost: "O(1)"}, run: clientID},
 		{Command: fsm.Command{Name: "INFO", Arity: 2, Flags: clientFlags, Group: "connection", Since: "6.2.0",
@@ -44,6 +46,10 @@ var clientCommands = []local{{
 			Summary: "Tells which library the client uses.", Syntax: "<LIB-NAME libname | LIB-VER libver>", Cost: "O(1)"}, run: clientSetInfo},
 		{Command: fsm.Command{Name: "SETNAME", Arity: 3, Flags: clientFlags, Group: "connection", Since: "2.6.9",
 			Summary: "Names the connection.", Syntax: "connection-name", Cost: "O(1)"}, run: clientSetName},
+		{Command: fsm.Command{Name: "TRACKINGINFO", Arity: 2, Flags: clientFlags, Group: "connection", Since: "6.2.0",
+			Summary: "Tells which keys are tracked for the connection: none.", Cost: "O(1)"}, run: clientTrackingInfo},
+		{Command: fsm.Command{Name: "UNBLOCK", Arity: -3, Flags: clientFlags | fsm.Admin, Group: "connection", Since: "5.0.0",
+			Summary: "Ends a blocking command of another connection, of which there are none.", Syntax: "client-id [TIMEOUT | ERROR]", Cost: "O(log N) where N is the number of client connections"}, run: clientUnblock},
 		{Command: fsm.Command{Name: "UNPAUSE", Arity: 2, Flags: clientFlags | fsm.Admin, Group: "connection", Since: "6.2.0",
 			Summary: "Ends the effect of CLIENT PAUSE.", Cost: "O(N) where N is the number of paused clients"}, run: clientUnpause},
 	},
@@ -122,6 +128,35 @@ func clientReply(c *conn, args [][]byte) (fsm.Reply, error) {
 	return nil, fsm.ErrSyntax
 }
 
+func clientGetRedir(c *conn, args [][]byte) (fsm.Reply, error) { return fsm.Int(-1), nil }
+
+func clientTrackingInfo(c *conn, args [][]byte) (fsm.Reply, error) {
+	var b fsm.Builder
+	b.Map(3)
+	b.BulkString("flags")
+	b.Set(1)
+	b.BulkString("off")
+	b.BulkString("redirect")
+	b.Int(-1)
+	b.BulkString("prefixes")
+	b.Array(0)
+	return b.Reply(), nil
+}
+
+// clientUnblock finds nobody: no command here blocks.
+func clientUnblock(c *conn, args [][]byte) (fsm.Reply, error) {
+	switch {
+	case len(args) > 4:
+		return nil, errSubcommand(string(args[1]), "CLIENT")
+	case len(args) == 4 && !strings.EqualFold(string(args[3]), "timeout") && !strings.EqualFold(string(args[3]), "error"):
+		return nil, fsm.NewError("ERR", "CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
+	}
+	if _, ok := parseInt(args[2]); !ok {
+		return nil, fsm.ErrNotInteger
+	}
+	return fsm.Int(0), nil
+}
+
 // clientPause makes commands of clients on this node wait. Other nodes have their own.
 func clientPause(c *conn, args [][]byte) (fsm.Reply, error) {
 	all := true
@@ -193,13 +228,18 @@ func clientList(c *conn, args [][]byte) (fsm.Reply, error) {
 	}
 	var list strings.Builder
 	now := time.Now()
-	for _, other := range c.server.clients() {
+	for _, other := range c.server.staying() {
 		if wanted(other) {
 			list.WriteString(other.describe(now))
 			list.WriteByte('\n')
 		}
 	}
 	return verbatim(list.String()), nil
+}
+
+// staying lists the clients but for those that have had their last reply.
+func (s *Server) staying() []*conn {
+	return slices.DeleteFunc(s.clients(), func(c *conn) bool { return c.leaving.Load() })
 }
 
 func verbatim(text string) fsm.Reply {
@@ -281,7 +321,7 @@ func (c *conn) localAddress() string {
 
 func clientKill(c *conn, args [][]byte) (fsm.Reply, error) {
 	if len(args) == 3 { // the form of Redis 2.4: an address
-		for _, other := range c.server.clients() {
+		for _, other := range c.server.staying() {
 			if other.address() == string(args[2]) {
 				c.killOther(other)
 				return fsm.OK, nil
@@ -294,7 +334,7 @@ func clientKill(c *conn, args [][]byte) (fsm.Reply, error) {
 		return nil, err
 	}
 	killed := int64(0)
-	for _, other := range c.server.clients() {
+	for _, other := range c.server.staying() {
 		if filter.matches(other) && !(filter.skipMe && other == c) {
 			c.killOther(other)
 			killed++

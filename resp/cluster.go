@@ -29,10 +29,22 @@ var clusterCommands = []local{{
 // errNoCluster is what a server says that is no Redis Cluster.
 var errNoCluster = fsm.NewError("ERR", "This instance has cluster support disabled")
 
+// slotCommands are the subcommands of CLUSTER that make sense with slots alone.
+var slotCommands = func() map[string]bool {
+	names := map[string]bool{}
+	for _, name := range strings.Fields(`addslots addslotsrange bumpepoch count-failure-reports countkeysinslot delslots
+		delslotsrange flushslots getkeysinslot links replicas replicate reset saveconfig set-config-epoch setslot
+		shards slaves slots`) {
+		names[name] = true
+	}
+	return names
+}()
+
 // CLUSTER INFO and NODES are for operators. To client libraries this is one server that
 // happens to have several addresses, and they must not look for slots, of which there
 // are none: INFO says cluster_enabled:0 and redis_mode:standalone, and CLUSTER SLOTS and
-// SHARDS, which cluster clients start from, are unknown. StackExchange.Redis, though,
+// SHARDS, which cluster clients start from, are answered as by any server outside a
+// Redis Cluster. StackExchange.Redis, though,
 // sends CLUSTER NODES to every server and takes any answer but an error for a Redis
 // Cluster, where it then finds no slot to write to. It announces itself before that, so
 // it alone is told what a server outside a cluster says.

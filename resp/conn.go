@@ -62,6 +62,7 @@ type conn struct {
 	lastActive atomic.Int64 // Unix milliseconds
 	lastRow    atomic.Pointer[row]
 	killed     atomic.Bool
+	leaving    atomic.Bool // the last reply has been written
 }
 
 // clientInfo is what other connections may ask of one.
@@ -380,6 +381,7 @@ func (c *conn) broken(err error) error {
 // unread input makes the kernel send a reset, which can overtake the data. So input is
 // thrown away, for a moment and up to a limit.
 func (c *conn) linger() {
+	c.leaving.Store(true)
 	if half, ok := c.nc.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
 		return
 	}

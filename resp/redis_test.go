@@ -30,6 +30,7 @@ func TestConversation(t *testing.T) {
 		{"password.txt", "secret"},
 		{"pubsub.txt", ""},
 		{"acl.txt", ""},
+		{"operator.txt", ""},
 	} {
 		t.Run(test.file, func(t *testing.T) {
 			cfg := DefaultConfig()

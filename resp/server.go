@@ -44,6 +44,8 @@ type Server struct {
 	saving      atomic.Bool  // a SAVE or BGSAVE of a client is under way
 	dumps       atomic.Int32 // files that are being sent
 	stopping    atomic.Bool
+	asked       chan struct{} // closed by SHUTDOWN
+	askOnce     sync.Once
 	watches     atomic.Uint64 // numbers given to clients that watch keys
 	stop        chan struct{} // closed when background work shall end
 	wg          sync.WaitGroup
@@ -69,6 +71,7 @@ func New(cfg Config, store Store, log *slog.Logger) *Server {
 		runID:    randomHex(20),
 		started:  time.Now(),
 		stop:     make(chan struct{}),
+		asked:    make(chan struct{}),
 		conns:    make(map[int64]*conn),
 	}
 	s.defaultUser = fsm.DefaultUser("")

@@ -44,7 +44,7 @@ func newTable() *table {
 		t.rows[r.Name] = r
 	}
 	for _, group := range [][]local{connectionCommands, clientCommands, commandCommands, transactionCommands, pubsubCommands, aclCommands,
-		serverCommands, memoryCommands, slowLogCommands, latencyCommands, monitorCommands, replicationCommands, configCommands, clusterCommands, debugCommands} {
+		serverCommands, memoryCommands, shutdownCommands, slowLogCommands, latencyCommands, monitorCommands, replicationCommands, configCommands, clusterCommands, debugCommands} {
 		for _, l := range group {
 			r := localRow(l, "")
 			if data := t.rows[r.Name]; data != nil { // MEMORY, which both have a part of
@@ -120,6 +120,9 @@ func (t *table) lookup(args [][]byte) (*row, error) {
 		return r, nil // a container alone has the wrong arity, except COMMAND
 	}
 	sub := find(r.subs, args[1])
+	if sub == nil && r.full == "cluster" && slotCommands[strings.ToLower(string(args[1]))] {
+		return r, errNoCluster
+	}
 	if sub == nil {
 		return r, fsm.ErrUnknownSubcommand(r.Name, args[1])
 	}

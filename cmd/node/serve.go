@@ -60,6 +60,8 @@ func (s *serveCommand) Run() error {
 	select {
 	case sig := <-signals:
 		log.Info("stopping", "signal", sig.String())
+	case <-server.ShutdownAsked():
+		log.Info("stopping", "command", "SHUTDOWN")
 	case err = <-failed:
 	case <-node.Done():
 	}
