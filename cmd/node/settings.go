@@ -40,6 +40,8 @@ type settings struct {
 
 	UnsafeLocalReads bool `group:"Cluster" hidden:"" help:"For tests only: answer reads without asking whether this node still leads."`
 
+	UnsafeClock string `group:"Cluster" hidden:"" help:"For tests only: file with the milliseconds that the node's clock is off by." placeholder:"FILE"`
+
 	Requirepass      string        `group:"Clients" help:"Password of clients (AUTH). Rather set it in the environment or the file than here." placeholder:"PASSWORD"`
 	ACLFile          string        `group:"Clients" name:"acl-file" help:"File of ACL LOAD and ACL SAVE; users are kept without one." placeholder:"FILE"`
 	MaxClients       int           `group:"Clients" help:"Connections at a time." default:"${maxClients}"`
@@ -109,6 +111,9 @@ func (s *settings) configs() (cluster.Config, resp.Config, error) {
 	c.SnapshotBytes, c.SnapshotRetain, c.TrailingLogs = int64(s.SnapshotBytes), s.SnapshotRetain, s.TrailingLogs
 	c.MaxEntryBytes, c.MaxPendingBytes = int(s.MaxEntryBytes), int64(s.MaxPendingBytes)
 	c.UnsafeLocalReads = s.UnsafeLocalReads
+	if s.UnsafeClock != "" {
+		c.Clock = offClock(s.UnsafeClock)
+	}
 	c.Client = s.Listen
 	if err := c.Validate(); err != nil {
 		return c, resp.Config{}, err

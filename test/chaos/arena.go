@@ -58,8 +58,12 @@ func openArena(dir, binary string, nodes int, seed uint64, flags ...string) (*ar
 	a.Cluster, err = harness.New(harness.Config{Binary: binary, Dir: dir, Hosts: hosts, Flags: flags})
 	if err != nil {
 		a.network.Close()
+		return nil, err
 	}
-	return a, err
+	for _, n := range a.Nodes {
+		n.Flags = append(n.Flags, "--unsafe-clock", a.clockFile(n.Name))
+	}
+	return a, nil
 }
 
 // Close ends everything but for what is in the directory.

@@ -42,6 +42,11 @@ func (a *arena) begin(f fault) (mend func() error, err error) {
 			each(victims, func(n *harness.Node) error {
 				return a.machine(n).Disk.Slow(f.stall, 20*time.Millisecond, time.Minute)
 			})()
+	case "jump":
+		return each(victims, func(n *harness.Node) error { return a.setClock(n, 0) }),
+			each(victims, func(n *harness.Node) error { return a.setClock(n, f.off) })()
+	case "drift":
+		return a.repeat(a.drift(victims[0], f.off), func() error { return a.setClock(victims[0], 0) }), nil
 	case "alone", "deaf", "mute", "bridge", "ring", "split":
 		a.cut(f, victims)
 		return a.join, nil

@@ -29,12 +29,15 @@ type fault struct {
 	weather machine.Weather
 	stall   time.Duration // of a slow disk, or between two of what is repeated
 	leave   int64         // bytes of room on a full disk
+	off     time.Duration // of a clock
 }
 
 func (f fault) String() string {
 	switch {
 	case f.weather != machine.Weather{}:
 		return fmt.Sprintf("%s %s %+v", f.kind, f.whom, f.weather)
+	case f.kind == "jump", f.kind == "drift":
+		return fmt.Sprintf("%s %s %v", f.kind, f.whom, f.off)
 	case f.kind == "slow":
 		return fmt.Sprintf("%s %s %v", f.kind, f.whom, f.stall)
 	}
@@ -57,9 +60,10 @@ var kinds = map[string][]string{
 	"wires":   {"alone", "alone", "deaf", "mute", "bridge", "ring", "split", "flap"},
 	"weather": {"delay", "jitter", "loss", "duplicate", "reorder", "storm"},
 	"saves":   {"saves"},
+	"clocks":  {"jump", "drift"},
 }
 
-var slots = []string{"process", "process", "disk", "wires", "wires", "weather", "saves"}
+var slots = []string{"process", "process", "disk", "wires", "wires", "weather", "saves", "clocks"}
 
 // exclusive are kinds that take a node's memory. A majority has to stay healthy meanwhile:
 // what is acknowledged must have other disks to be on.
@@ -134,6 +138,7 @@ func newFault(dice *rand.Rand, kind string) fault {
 	if dice.IntN(2) == 0 {
 		f.leave = dice.Int64N(1 << 20)
 	}
+	f.off = time.Duration(dice.Int64N(int64(2*maxOff))) - maxOff
 	milliseconds := func(most int64) time.Duration { return time.Duration(1+dice.Int64N(most)) * time.Millisecond }
 	switch kind {
 	case "delay":

@@ -103,7 +103,7 @@ func (s *sessions) judge(c *client) error {
 			s.operations = append(s.operations, operation)
 		}
 	}
-	if err := history.Check(s.operations, checkTime); err != nil {
+	if err := history.CheckSkewed(s.operations, maxOff, checkTime); err != nil {
 		c.arena.find("sessions: %v", err)
 	}
 	return nil

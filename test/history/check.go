@@ -13,6 +13,13 @@ import (
 // Check returns nil if the history is linearizable; otherwise an error with what was
 // done to the first key that is not.
 func Check(history []porcupine.Operation, timeout time.Duration) error {
+	return CheckSkewed(history, 0, timeout)
+}
+
+// CheckSkewed is Check where the nodes' clocks are off by up to skew, so that deadlines
+// are.
+func CheckSkewed(history []porcupine.Operation, skew, timeout time.Duration) error {
+	model := model(rounding + skew.Microseconds())
 	keys := byKey(history)
 	deadline := time.Now().Add(timeout)
 	for _, key := range slices.Sorted(maps.Keys(keys)) {

@@ -117,3 +117,24 @@ func TestCheck(t *testing.T) {
 		})
 	}
 }
+
+// Where clocks may be off, a deadline may be as much, and no more.
+func TestCheckSkewed(t *testing.T) {
+	const skew = 50
+	get := Op{Name: "GET"}
+	for _, test := range []struct {
+		at   int64 // when a key of 1000 ms is seen to be gone
+		good bool
+	}{{850, false}, {920, true}, {1000, true}} {
+		history := []porcupine.Operation{
+			operation(1, 0, 10, Op{Name: "SET", Value: 5, TTL: 1000 * ms}, Result{}), operation(2, test.at*ms, test.at*ms+10, get, Result{Nil: true}),
+		}
+		if err := CheckSkewed(history, skew*time.Millisecond, time.Second); (err == nil) != test.good {
+			t.Errorf("gone after %d ms: %v", test.at, err)
+		}
+		history = append(history, operation(2, test.at*ms+20, test.at*ms+30, get, Result{Value: 5}))
+		if err := CheckSkewed(history, skew*time.Millisecond, time.Second); err == nil {
+			t.Error("it comes back")
+		}
+	}
+}

@@ -30,8 +30,8 @@ type Result struct {
 // open is the end of a command without an answer.
 const open = math.MaxInt64
 
-// slack covers that nodes count in whole milliseconds.
-const slack = 2000
+// rounding covers that nodes count in whole milliseconds.
+const rounding = 2000
 
 // state of one key. Its deadline is somewhere between earliest and latest: the
 // cluster took the time after the client asked and before it answered.
@@ -42,27 +42,30 @@ type state struct {
 	earliest, latest int64
 }
 
-// model is the keyspace, key by key. That a key passes its deadline is no operation of
+// model is the keyspace, key by key, on nodes whose clocks are right within slack. That a key passes its deadline is no operation of
 // any client, so at each one the key may be there still or be gone, as far as the
 // bounds of its deadline allow. Once gone it stays gone: a key that was seen expired
 // and comes back has no explanation.
-var model = (&porcupine.NondeterministicModel{
-	Init: func() []any { return []any{state{}} },
-	Step: func(s, input, output any) []any {
-		var next []any
-		op, result := input.(Op), output.(Result)
-		for _, before := range s.(state).at(op) {
-			if after, ok := before.step(op, result); ok {
-				next = append(next, after)
+func model(slack int64) porcupine.Model {
+	m := porcupine.NondeterministicModel{
+		Init: func() []any { return []any{state{}} },
+		Step: func(s, input, output any) []any {
+			var next []any
+			op, result := input.(Op), output.(Result)
+			for _, before := range s.(state).at(op, slack) {
+				if after, ok := before.step(op, result, slack); ok {
+					next = append(next, after)
+				}
 			}
-		}
-		return next
-	},
-	Equal: func(a, b any) bool { return a == b },
-}).ToModel()
+			return next
+		},
+		Equal: func(a, b any) bool { return a == b },
+	}
+	return m.ToModel()
+}
 
 // at returns the states that the key may be in when the operation runs.
-func (s state) at(op Op) []state {
+func (s state) at(op Op, slack int64) []state {
 	if !s.present || !s.deadline {
 		return []state{s}
 	}
@@ -84,19 +87,19 @@ func saturate(t, d int64) int64 {
 }
 
 // step is the operation itself; false says that the answer does not fit.
-func (s state) step(op Op, r Result) (state, bool) {
-	after, answer := s.run(op)
+func (s state) step(op Op, r Result, slack int64) (state, bool) {
+	after, answer := s.run(op, slack)
 	if r.Unknown {
 		return after, true
 	}
 	if op.Name == "PTTL" && s.present && s.deadline {
-		return s.narrow(op, r)
+		return s.narrow(op, r, slack)
 	}
 	return after, answer == r
 }
 
 // run returns what the operation makes of the key, and the answer.
-func (s state) run(op Op) (state, Result) {
+func (s state) run(op Op, slack int64) (state, Result) {
 	switch op.Name {
 	case "GET":
 		return s, Result{Nil: !s.present, Value: s.value}
@@ -114,7 +117,7 @@ func (s state) run(op Op) (state, Result) {
 	case "SET":
 		after := state{present: true, value: op.Value}
 		if op.TTL != 0 {
-			after = after.expiring(op)
+			after = after.expiring(op, slack)
 		}
 		return after, Result{}
 	case "DEL":
@@ -127,7 +130,7 @@ func (s state) run(op Op) (state, Result) {
 		if !s.present {
 			return s, Result{Value: 0}
 		}
-		return s.expiring(op), Result{Value: 1}
+		return s.expiring(op, slack), Result{Value: 1}
 	case "PERSIST":
 		had := s.present && s.deadline
 		return state{present: s.present, value: s.value}, count(had)
@@ -147,7 +150,7 @@ func count(yes bool) Result {
 	return Result{Value: 0}
 }
 
-func (s state) expiring(op Op) state {
+func (s state) expiring(op Op, slack int64) state {
 	s.deadline = true
 	s.earliest, s.latest = op.Call+op.TTL-slack, saturate(op.End, op.TTL+slack)
 	return s
@@ -155,7 +158,7 @@ func (s state) expiring(op Op) state {
 
 // narrow uses what PTTL says: the deadline, wherever it was set, must be the same for
 // everybody.
-func (s state) narrow(op Op, r Result) (state, bool) {
+func (s state) narrow(op Op, r Result, slack int64) (state, bool) {
 	if r.Value < 0 || r.Nil {
 		return s, false
 	}
