@@ -25,9 +25,14 @@ const diskBytes = 256 << 20
 // arena is a cluster under fire, and the book that is kept of it.
 type arena struct {
 	*harness.Cluster
-	network *machine.Network
-	dir     string // logs and the history
+	network *machine.Network // with a machine for each node to come
+	dir     string           // logs and the history
 	start   time.Time
+
+	workloads []workload
+	seed      uint64
+	stop      chan struct{} // closed to stop the clients
+	running   sync.WaitGroup
 
 	clients atomic.Int64 // numbers given so far
 	asked   atomic.Int64
@@ -42,20 +47,20 @@ type arena struct {
 
 // open makes an arena in a directory. Nothing runs before Start.
 func openArena(dir, binary string, nodes int, seed uint64, flags ...string) (*arena, error) {
-	a := &arena{dir: dir, start: time.Now(), excused: map[string]bool{}}
+	a := &arena{dir: dir, seed: seed, start: time.Now(), stop: make(chan struct{}), excused: map[string]bool{}}
 	var err error
 	if a.file, err = os.Create(filepath.Join(dir, "history.jsonl")); err != nil {
 		return nil, err
 	}
 	a.history = bufio.NewWriter(a.file)
-	if a.network, err = machine.NewNetwork(dir, nodes, diskBytes, seed); err != nil {
+	if a.network, err = machine.NewNetwork(dir, nodes+spares, diskBytes, seed); err != nil {
 		return nil, err
 	}
 	var hosts []harness.Host
 	for _, m := range a.network.Machines {
 		hosts = append(hosts, harness.Host{IP: m.IP, Dir: filepath.Join(m.Disk.Path, "data"), Enter: m.Enter})
 	}
-	a.Cluster, err = harness.New(harness.Config{Binary: binary, Dir: dir, Hosts: hosts, Flags: flags})
+	a.Cluster, err = harness.New(harness.Config{Binary: binary, Dir: dir, Nodes: nodes, Hosts: hosts, Flags: flags})
 	if err != nil {
 		a.network.Close()
 		return nil, err
@@ -64,6 +69,28 @@ func openArena(dir, binary string, nodes int, seed uint64, flags ...string) (*ar
 		n.Flags = append(n.Flags, "--unsafe-clock", a.clockFile(n.Name))
 	}
 	return a, nil
+}
+
+// grow adds a node to the cluster, which has to become a member like the others.
+func (a *arena) grow() error {
+	if err := a.mended(); err != nil {
+		return err
+	}
+	var join []string
+	for _, n := range a.Nodes {
+		join = append(join, n.Bus)
+	}
+	number := len(a.Nodes) + 1
+	n := a.Add(fmt.Sprintf("n%d", number), number)
+	n.Flags = append(n.Flags, "--join", strings.Join(join, ","), "--unsafe-clock", a.clockFile(n.Name))
+	if err := n.Start(); err != nil {
+		return err
+	}
+	if err := a.mended(); err != nil {
+		return err
+	}
+	a.crowd(n)
+	return nil
 }
 
 // Close ends everything but for what is in the directory.

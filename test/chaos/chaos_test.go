@@ -94,22 +94,23 @@ func TestChaos(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	workloads := []workload{
+	a.workloads = []workload{
 		&registers{seen: map[string]int64{}}, &counters{}, &sets{sets: map[string]*growing{}}, &lists{keys: map[string]bool{}},
 		&sessions{}, &queues{jobs: map[string]*job{}, workers: map[*client]bool{}},
 	}
-	stop := make(chan struct{})
-	running := a.crowd(workloads, seed, stop)
+	for _, n := range a.Nodes {
+		a.crowd(n)
+	}
 	faults := map[string]int{}
 	recoveries, err := a.execute(p, faults)
-	close(stop)
-	running.Wait()
+	close(a.stop)
+	a.running.Wait()
 	if err != nil {
 		a.find("%v", err)
 	}
 	begun := time.Now()
 	if len(a.found()) == 0 {
-		a.judge(workloads)
+		a.judge()
 	}
 	t.Logf("judged within %v", time.Since(begun).Round(time.Millisecond))
 	for _, n := range a.Nodes {
@@ -137,9 +138,9 @@ func TestChaos(t *testing.T) {
 }
 
 // judge has all workloads judged, and the nodes compared.
-func (a *arena) judge(workloads []workload) {
+func (a *arena) judge() {
 	c := a.newClient(a.Nodes[0], 0)
-	for _, w := range workloads {
+	for _, w := range a.workloads {
 		if err := w.judge(c); err != nil {
 			a.find("%T: %v", w, err)
 		}

@@ -65,9 +65,12 @@ var kinds = map[string][]string{
 
 var slots = []string{"process", "process", "disk", "wires", "wires", "weather", "saves", "clocks"}
 
-// exclusive are kinds that take a node's memory. A majority has to stay healthy meanwhile:
+// exclusive are kinds that come alone. A node's memory is taken while all others are well:
 // what is acknowledged must have other disks to be on.
-var exclusive = []string{"empty", "damage", "damage"}
+var exclusive = []string{"empty", "damage", "damage", "join"}
+
+// spares is how many nodes join in the course of a plan.
+const spares = 1
 
 // newPlan makes steps that take at least a duration together. No step is longer than
 // longest. Where kinds are named there are only those.
@@ -85,6 +88,7 @@ func newPlan(seed uint64, duration, longest time.Duration, named ...string) (pla
 		return least + time.Duration(dice.Int64N(int64(most-least)))
 	}
 	var p plan
+	joined := 0
 	for total := time.Duration(0); total < duration; {
 		s := planned{hold: between(300*time.Millisecond, 4*time.Second), calm: dice.IntN(4) > 0, gap: between(0, time.Second)}
 		if dice.IntN(8) == 0 {
@@ -92,6 +96,11 @@ func newPlan(seed uint64, duration, longest time.Duration, named ...string) (pla
 		}
 		if len(slots) == 0 || len(exclusive) > 0 && dice.IntN(10) == 0 {
 			s.faults, s.calm = []fault{newFault(dice, exclusive[dice.IntN(len(exclusive))])}, true
+			if s.faults[0].kind == "join" {
+				if joined++; joined > spares {
+					s.faults[0].kind = "saves"
+				}
+			}
 		} else {
 			used := map[string]bool{}
 			for range 1 + dice.IntN(3) {
@@ -153,6 +162,8 @@ func newFault(dice *rand.Rand, kind string) fault {
 		f.weather.Delay, f.weather.Reorder = milliseconds(20), 0.25+0.5*dice.Float64()
 	case "storm":
 		f.weather = machine.Weather{Delay: milliseconds(20), Jitter: milliseconds(40), Loss: 0.1 * dice.Float64(), Duplicate: 0.2 * dice.Float64(), Reorder: 0.2 * dice.Float64()}
+	case "join":
+		f.whom = "another node"
 	case "empty", "damage", "crashes":
 		if f.whom != "follower" {
 			f.whom = "leader"

@@ -36,7 +36,10 @@ func (a *arena) execute(p plan, faults map[string]int) (recoveries []time.Durati
 }
 
 func (a *arena) perform(s planned) error {
-	if kind := s.faults[0].kind; kind == "empty" || kind == "damage" {
+	switch s.faults[0].kind {
+	case "join":
+		return a.grow()
+	case "empty", "damage":
 		return a.forget(s.faults[0])
 	}
 	var mends []func() error

@@ -7,6 +7,15 @@ import (
 	"holdfast/test/machine"
 )
 
+// wires calls do with each wire between two nodes.
+func (a *arena) wires(do func(from, to int, w *machine.Wire)) {
+	a.network.Wires(func(from, to int, w *machine.Wire) {
+		if from < len(a.Nodes) && to < len(a.Nodes) {
+			do(from, to, w)
+		}
+	})
+}
+
 // cut cuts the wires that a fault is about.
 func (a *arena) cut(f fault, victims []*harness.Node) {
 	among := make([]bool, len(a.Nodes))
@@ -15,7 +24,7 @@ func (a *arena) cut(f fault, victims []*harness.Node) {
 	}
 	size := len(a.Nodes)
 	side := func(i int) int { return (i + f.pick) % size } // the nodes, turned around
-	a.network.Wires(func(from, to int, w *machine.Wire) {
+	a.wires(func(from, to int, w *machine.Wire) {
 		cut := false
 		switch f.kind {
 		case "alone": // nothing to or from any of them
@@ -45,7 +54,7 @@ func (a *arena) join() error {
 
 // setWeather changes the wires of some nodes, in both directions.
 func (a *arena) setWeather(f fault, victims []*harness.Node) {
-	a.network.Wires(func(from, to int, w *machine.Wire) {
+	a.wires(func(from, to int, w *machine.Wire) {
 		if slices.Contains(victims, a.Nodes[from]) || slices.Contains(victims, a.Nodes[to]) {
 			w.SetWeather(f.weather)
 		}

@@ -1,8 +1,9 @@
 package chaos
 
 import (
-	"sync"
 	"time"
+
+	"holdfast/test/harness"
 )
 
 // workload is what some clients do, and the judgement of what came of it.
@@ -34,26 +35,22 @@ func (c *client) pause() time.Duration {
 	return time.Duration(c.dice.Int64N(int64(longest)))
 }
 
-// crowd lets clients of every workload loose on every node until stop is closed.
-func (a *arena) crowd(workloads []workload, seed uint64, stop <-chan struct{}) *sync.WaitGroup {
-	var running sync.WaitGroup
-	for _, w := range workloads {
-		for _, n := range a.Nodes {
-			for range 2 {
-				c := a.newClient(n, seed)
-				running.Go(func() {
-					defer c.close()
-					for {
-						select {
-						case <-stop:
-							return
-						case <-time.After(c.pause()):
-						}
-						w.step(c)
+// crowd lets clients of every workload loose on a node until stop is closed.
+func (a *arena) crowd(n *harness.Node) {
+	for _, w := range a.workloads {
+		for range 2 {
+			c := a.newClient(n, a.seed)
+			a.running.Go(func() {
+				defer c.close()
+				for {
+					select {
+					case <-a.stop:
+						return
+					case <-time.After(c.pause()):
 					}
-				})
-			}
+					w.step(c)
+				}
+			})
 		}
 	}
-	return &running
 }

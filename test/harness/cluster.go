@@ -19,7 +19,7 @@ type Config struct {
 	Nodes  int      // default 3
 	Base   int      // see ports.go; 0 finds one that is free
 	Flags  []string // added to those of every node
-	Hosts  []Host   // where the nodes run, if not here; they say how many nodes there are
+	Hosts  []Host   // where the nodes run, if not here; there may be more for Add
 }
 
 // Cluster is a set of nodes that know each other. Nothing runs before Start.
@@ -37,7 +37,7 @@ func New(config Config) (*Cluster, error) {
 		config.Nodes = 3
 	}
 	if len(config.Hosts) > 0 {
-		config.Nodes, config.Base = len(config.Hosts), firstBase // nobody else has ports there
+		config.Base = firstBase // nobody else has ports there
 	}
 	c := &Cluster{Base: config.Base, config: config}
 	if c.Base == 0 {
