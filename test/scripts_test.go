@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -220,35 +221,71 @@ func TestScriptsClusterLeavesOthersAlone(t *testing.T) {
 	}
 }
 
+// drill runs scripts/drill and returns what it prints, and its exit status.
+func drill(t *testing.T, flags string, args ...string) (string, int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	command := exec.CommandContext(ctx, filepath.Join(harness.Root(), "scripts", "drill"), args...)
+	command.Env = append(os.Environ(), "HOLDFAST_BIN="+binary, "HOLDFAST_FLAGS="+flags)
+	out, err := command.CombinedOutput()
+	if err != nil && command.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return string(out), command.ProcessState.ExitCode()
+}
+
 // The drill passes on a cluster that keeps its promises. One that gives commands up before
 // a silent leader is replaced must not pass.
 func TestScriptsDrill(t *testing.T) {
-	drill := func(flags string, args ...string) (string, int) {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		command := exec.CommandContext(ctx, filepath.Join(harness.Root(), "scripts", "drill"), args...)
-		command.Env = append(os.Environ(), "HOLDFAST_BIN="+binary, "HOLDFAST_FLAGS="+flags)
-		out, err := command.CombinedOutput()
-		if err != nil && command.ProcessState == nil {
-			t.Fatal(err)
-		}
-		return string(out), command.ProcessState.ExitCode()
-	}
-	out, status := drill("", "--rounds", "1", "--clients", "4", "--kinds", "kill-leader,stop-follower")
+	page := filepath.Join(t.TempDir(), "drill.html")
+	out, status := drill(t, "", "--rounds", "1", "--clients", "4", "--kinds", "kill-leader,stop-follower,cut-leader", "--report", page)
 	if status != 0 {
 		t.Errorf("status %d", status)
 	}
-	for _, row := range []string{"kill-leader          1", "stop-follower        1", "restart              2",
-		"lost writes                      0", "duplicated increments            0", "final state equal on all nodes   yes"} {
+	for _, row := range []string{"kill-leader          1", "stop-follower        1", "cut-leader           1", "restart              2", "rejoin               1",
+		"lost writes                      0", "duplicated increments            0", "final state equal on all nodes   yes",
+		"drill: about 10 s, at most 81 s", "PASS. Every promise was kept"} {
 		if !strings.Contains(out, row) {
 			t.Errorf("no row %q in:\n%s", row, out)
 		}
 	}
-	out, status = drill("--commit-timeout 100ms", "--rounds", "1", "--clients", "4", "--kinds", "pause-leader")
-	if status != 1 || strings.Contains(out, "errors at surviving nodes        0") || !strings.Contains(out, "the outcome was not known in time") {
+	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "PASSED") || strings.Count(string(text), `class="band cut leader"`) != 4 {
+		t.Errorf("the report: %v:\n%s", err, text) // each panel of the run and of the close-up has the cut
+	}
+	out, status = drill(t, "--commit-timeout 100ms", "--rounds", "1", "--clients", "4", "--kinds", "pause-leader", "--report", page)
+	if status != 1 || strings.Contains(out, "errors at surviving nodes        0") || !strings.Contains(out, "the outcome was not known in time") || !strings.Contains(out, "FAIL. A promise was broken") {
 		t.Errorf("a drill with impatient nodes: status %d:\n%s", status, out)
 	}
-	if out, status = drill("", "--kinds", "nonsense"); status != 2 {
+	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "FAILED") {
+		t.Errorf("the report of impatient nodes: %v:\n%s", err, text)
+	}
+	if out, status = drill(t, "", "--kinds", "nonsense"); status != 2 {
 		t.Errorf("a drill without sense: status %d:\n%s", status, out)
+	}
+	if out, status = drill(t, "", "--rounds", "100", "--kinds", "nothing", "--limit", "1500ms"); status != 0 || !strings.Contains(out, "ended by its limit of time") {
+		t.Errorf("a drill with a limit: status %d:\n%s", status, out)
+	}
+}
+
+// The same clients meet the same fault at three stores, and each has figures.
+func TestScriptsDrillPeers(t *testing.T) {
+	page := filepath.Join(t.TempDir(), "peers.html")
+	out, status := drill(t, "", "--peers", "--rounds", "1", "--clients", "2", "--kinds", "kill-leader", "--report", page)
+	if status != 0 || !strings.Contains(out, "PASS. Holdfast kept every promise") {
+		t.Errorf("status %d:\n%s", status, out)
+	}
+	for _, crowd := range []string{"Holdfast, clients of surviving nodes", "Holdfast, clients of the broken node", "Redis with Sentinel, all clients",
+		"etcd, clients of surviving members", "etcd, clients of the broken member"} {
+		if !regexp.MustCompile(`(?m)^` + crowd + ` +1( +[1-9]\d*\.\d){3}( +\d+){4}$`).MatchString(out) {
+			t.Errorf("no figures of %s in:\n%s", crowd, out)
+		}
+	}
+	// The sentinels wait for a second before they do anything.
+	if found := regexp.MustCompile(`(?m)^Redis with Sentinel, all clients +1 +(\d+)`).FindStringSubmatch(out); found == nil || len(found[1]) < 4 {
+		t.Errorf("the primary of Redis was not broken:\n%s", out)
+	}
+	if text, err := os.ReadFile(page); err != nil || strings.Count(string(text), "<td>etcd, clients of surviving members</td>") != 1 {
+		t.Errorf("the report: %v:\n%s", err, text)
 	}
 }
