@@ -40,6 +40,7 @@ type options struct {
 	report  string
 	limit   time.Duration
 	peers   bool
+	stored  int
 }
 
 const maxRounds = 1000
@@ -56,6 +57,7 @@ func main() {
 	flag.StringVar(&o.report, "report", "", "write a report to this HTML `file`")
 	flag.DurationVar(&o.limit, "limit", 0, "end after the fault that is under way then, and tell of what was done; twice the estimate and a minute if not given")
 	flag.BoolVar(&o.peers, "peers", false, "beside Holdfast, do the same to Redis with Sentinel and to etcd; of the kinds only those that break the leader")
+	flag.IntVar(&o.stored, "sessions", 0, "store so many `sessions` of 300 bytes first; not with --peers")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), usage)
 		flag.PrintDefaults()
@@ -83,6 +85,9 @@ of their own and HOLDFAST_BASE does not matter.
 }
 
 func (o *options) check() ([]kind, error) {
+	if o.stored < 0 || o.stored > 0 && o.peers {
+		return nil, errors.New("want no negative number of sessions, and none with --peers")
+	}
 	if flag.NArg() > 0 || o.rounds < 1 || o.rounds > maxRounds || o.clients < 1 || o.limit < 0 {
 		return nil, fmt.Errorf("want no arguments, 1 to %d rounds, at least one client and no negative limit", maxRounds)
 	}

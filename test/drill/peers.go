@@ -188,10 +188,9 @@ func (c *comparison) fault(p peer, k kind, round int) error {
 	if err := c.breaks(p, k, victim); err != nil {
 		return err
 	}
-	after := time.Now()
 	time.Sleep(watch)
 	for i, load := range loads {
-		pause, err := load.Pause(after, serveTimeout)
+		pause, err := load.Pause(serveTimeout)
 		if err != nil { // a minute is what it is taken for
 			pause = serveTimeout
 		}

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	watch        = time.Second     // how long clients are watched after a fault, at least
-	settle       = 1 * time.Second // between a node's return and the next fault
+	watch        = time.Second // how long clients are watched after a fault, at least
+	settle       = time.Second // so much longer after a node's return, until the next fault
 	readyTimeout = 30 * time.Second
 	questions    = 30 // to a node that stands still
 )
@@ -70,11 +70,18 @@ func (o *options) drill(ctx context.Context, dir string, chosen []kind) (good bo
 		return false, err
 	}
 	s := newSettings(o, binary)
+	s.add("Sessions stored beforehand", "%s", thousands(o.stored))
 	s.network(d.lan != nil)
-	fmt.Printf("drill: three nodes, %d clients at each, %s, seed %d\n", o.clients, o.pace(), o.seed)
+	fmt.Printf("drill: three nodes, %d clients at each, %s, %s sessions, seed %d\n", o.clients, o.pace(), thousands(o.stored), o.seed)
 	var estimate time.Duration
 	for _, k := range chosen {
 		estimate += k.lasts() * time.Duration(o.rounds)
+		if k.name != calm && !k.silent { // the process reads its snapshot again
+			estimate += time.Duration(o.stored*o.rounds) * 3 * time.Microsecond
+		}
+	}
+	if err := d.store(o.stored); err != nil {
+		return false, err
 	}
 	ctx, cancel := o.limited(ctx, estimate)
 	defer cancel()
@@ -106,6 +113,20 @@ func (d *drill) dial(addr string) (workload.Conn, error) {
 		return d.lan.dial(addr)
 	}
 	return harness.Dial(addr)
+}
+
+// store fills the cluster with sessions.
+func (d *drill) store(sessions int) error {
+	value := strings.Repeat("session+", 300/8)
+	fill := func() error {
+		return harness.Fill(d.cluster.Nodes[0].Addr, sessions, func(i int) []string {
+			return []string{"SET", fmt.Sprintf("sess:%024d", i), value, "EX", "86400"}
+		})
+	}
+	if d.lan != nil {
+		return d.lan.places[0].enter(fill)
+	}
+	return fill()
 }
 
 // cut takes a node away from the others without a word; its own clients stay with it.
@@ -159,9 +180,9 @@ func (d *drill) fault(round int, k kind) error {
 	}
 	time.Sleep(time.Duration(d.rand.IntN(100)) * time.Millisecond)
 
-	ask := 0
-	if k.silent {
-		ask = questions
+	ask, broken := 0, watch
+	if k.silent { // the world goes on, so that there is something to be behind of
+		ask, broken = questions, watch+watch/4
 	}
 	asked, err := d.load.Prepare(victim.Addr, ask)
 	if err != nil {
@@ -170,7 +191,7 @@ func (d *drill) fault(round int, k kind) error {
 	defer asked.Close()
 	made := fault{kind: k.name, victim: victim.Name}
 	d.load.Down(victim.Addr)
-	made.pause, err = d.load.Measure(watch, func() error {
+	made.pause, err = d.load.Measure(broken, func() error {
 		made.at = time.Since(d.timeline.Began)
 		return k.breaks(d, victim)
 	})
@@ -179,13 +200,10 @@ func (d *drill) fault(round int, k kind) error {
 	}
 	d.note(round, k.name, victim.Name, made.pause)
 
-	if k.silent { // the world goes on, so that there is something to be behind of
-		time.Sleep(watch / 4)
-	}
 	if err := asked.Ask(); err != nil {
 		return err
 	}
-	made.after, err = d.load.Measure(watch, func() error {
+	made.after, err = d.load.Measure(watch+settle, func() error {
 		made.back = time.Since(d.timeline.Began)
 		if err := k.mends(d, victim); err != nil {
 			return err
@@ -201,7 +219,6 @@ func (d *drill) fault(round int, k kind) error {
 	}
 	d.faults = append(d.faults, made)
 	d.load.Up(victim.Addr)
-	time.Sleep(settle)
 	return nil
 }
 

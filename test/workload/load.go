@@ -164,17 +164,17 @@ func (l *Load) set(addr string, down bool) {
 
 // Measure runs a fault, waits, and returns the longest time after the fault that any
 // client of a node that is not down waited for a reply. A request that was on its way
-// counts from the fault on. The wait ends when every one of those clients has had an
-// answer to a question from after the fault, and lasts at least the time given.
+// counts from the fault on. The wait lasts at least the time given, and ends when every one
+// of those clients has had an answer to a question from after that time: what began in it
+// is measured to its end.
 func (l *Load) Measure(atLeast time.Duration, fault func() error) (pause time.Duration, err error) {
 	l.Watch()
 	defer l.window.Store(0)
 	if err := fault(); err != nil {
 		return 0, err
 	}
-	after := time.Now()
 	time.Sleep(atLeast)
-	return l.Pause(after, 30*time.Second)
+	return l.Pause(30 * time.Second)
 }
 
 // Watch begins a measurement that Pause ends: the two are Measure for several crowds at
@@ -187,9 +187,10 @@ func (l *Load) Watch() {
 }
 
 // Pause waits until every client of a node that is not down has had an answer to a
-// question from after the fault, and returns the longest wait since Watch.
-func (l *Load) Pause(after time.Time, limit time.Duration) (pause time.Duration, err error) {
+// question from after the call, and returns the longest wait since Watch.
+func (l *Load) Pause(limit time.Duration) (pause time.Duration, err error) {
 	defer l.window.Store(0)
+	after := time.Now()
 	for _, c := range l.clients {
 		for c.answered.Load() < after.UnixNano() && !c.target.excused(after) {
 			if time.Since(after) > limit {

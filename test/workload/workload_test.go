@@ -177,3 +177,30 @@ func TestPauses(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// What begins shortly before the end of a measurement is measured to its end.
+func TestMeasureToTheEnd(t *testing.T) {
+	s := &server{data: map[string]string{}}
+	var from, until time.Time
+	s.broken = func(s *server, args []string) (string, bool) {
+		if now := time.Now(); now.After(from) && now.Before(until) {
+			time.Sleep(until.Sub(now)) // everybody waits for the lock
+		}
+		return "", false
+	}
+	load := Start([]string{s.listen(t)}, Options{Clients: 4, Interval: time.Millisecond})
+	defer load.Stop()
+	pause, err := load.Measure(200*time.Millisecond, func() error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		from = time.Now().Add(150 * time.Millisecond)
+		until = from.Add(300 * time.Millisecond)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pause < 250*time.Millisecond {
+		t.Errorf("a pause of 300 ms that began 50 ms before the end is %v", pause)
+	}
+}
