@@ -192,7 +192,7 @@ func (tx *Tx) run(call Call) Reply {
 	case err != nil:
 	case !cmd.Accepts(len(call.Args)):
 		err = ErrArity(cmd.FullName())
-	case tx.asking && cmd.Flags&Write != 0:
+	case tx.asking && cmd.Writes(call.Args):
 		err = NewError("ERR", "write command in a read")
 	default:
 		tx.db = int(call.DB)

@@ -44,6 +44,12 @@ func (c *Command) Accepts(n int) bool {
 	return n == c.Arity
 }
 
+// Writes reports whether a command line may change the keyspace: SORT without STORE may
+// not, though it is called a write.
+func (c *Command) Writes(args [][]byte) bool {
+	return c.Flags&Write != 0 && !(c.Keys.Store && storedAt(args) == 0)
+}
+
 // FullName is the name as errors and COMMAND spell it: "get", "object|encoding".
 func (c *Command) FullName() string {
 	if c.Container != "" {

@@ -116,7 +116,7 @@ func (c *conn) runLocal(r *row, args [][]byte) {
 // holds the other kind or is full.
 func (c *conn) enqueue(row *row, args [][]byte, size int) {
 	b, cfg := &c.batch, &c.server.cfg
-	write := row.Flags&fsm.Write != 0 || c.heldTo(row)
+	write := row.Writes(args) || c.heldTo(row)
 	if !b.empty() {
 		full := len(b.rows) >= cfg.GroupCommands || b.bytes+size > cfg.GroupBytes
 		if b.write != write || full {

@@ -112,6 +112,29 @@ func TestLongReplies(t *testing.T) {
 	}
 }
 
+// SORT is a read unless it stores: it does not go through the log.
+func TestSortReads(t *testing.T) {
+	store := newMemoryStore()
+	_, address := serve(t, DefaultConfig(), store)
+	c := dial(t, address)
+	c.do("RPUSH", "l", "2", "1")
+	before := store.Status().AppliedIndex
+	const sorted = "*2\r\n$1\r\n1\r\n$1\r\n2\r\n"
+	c.want(sorted, "SORT", "l")
+	c.want("*2\r\n$1\r\n2\r\n$1\r\n1\r\n", "SORT", "l", "GET", "#", "BY", "store")
+	c.want("+OK\r\n", "MULTI")
+	c.want("+QUEUED\r\n", "SORT", "l")
+	c.want("*1\r\n"+sorted, "EXEC")
+	c.want("-ERR syntax error\r\n", "SORT", "l", "STORE")
+	if after := store.Status().AppliedIndex; after != before {
+		t.Errorf("entry %d after entry %d", after, before)
+	}
+	c.want(":2\r\n", "SORT", "l", "store", "d")
+	if after := store.Status().AppliedIndex; after == before {
+		t.Error("SORT with STORE has left no entry")
+	}
+}
+
 func TestReadOnly(t *testing.T) {
 	store := newMemoryStore()
 	_, address := serve(t, DefaultConfig(), store)

@@ -188,7 +188,7 @@ func (t *transaction) data(db uint8) (calls []fsm.Call, write bool) {
 		switch {
 		case row.run == nil:
 			calls = append(calls, fsm.Call{DB: db, Args: t.calls[i].Args})
-			write = write || row.Flags&fsm.Write != 0
+			write = write || row.Writes(t.calls[i].Args)
 		case row.full == "select":
 			if n, err := selectArg(t.calls[i].Args[1]); err == nil {
 				db = n
