@@ -91,6 +91,7 @@ func (b *bus) close() {
 }
 
 func (b *bus) accept(conn net.Conn) error {
+	boundDelivery(conn, b.n.deliveryTimeout())
 	conn.SetDeadline(time.Now().Add(helloTimeout))
 	kind, err := readPreamble(conn)
 	if err != nil {
@@ -229,6 +230,7 @@ func (n *Node) dialLink(address, to string, timeout time.Duration) (*link, error
 	if err != nil {
 		return nil, err
 	}
+	boundDelivery(conn, n.deliveryTimeout())
 	n.formation.leads(conn) // before the other is told where this node is
 	conn.SetDeadline(time.Now().Add(max(timeout, 100*time.Millisecond)))
 	if err := writeHello(conn, linkConn, n.hello(to)); err != nil {
@@ -288,6 +290,7 @@ func (s stream) Dial(address raft.ServerAddress, timeout time.Duration) (net.Con
 	if err != nil {
 		return nil, err
 	}
+	boundDelivery(conn, s.n.deliveryTimeout())
 	if err := writeHello(conn, raftConn, s.n.hello("")); err != nil {
 		conn.Close()
 		return nil, err

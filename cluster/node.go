@@ -204,7 +204,7 @@ func (n *Node) startRaft(new, founder bool) error {
 		// may wait for ever (github.com/hashicorp/raft/issues/612). With one entry in flight
 		// they gain nothing.
 		MaxRPCsInFlight: 1,
-		Timeout:         max(2*time.Second, 4*n.config.ElectionTimeout),
+		Timeout:         n.deliveryTimeout(),
 		Logger:          raftLogger(n.log),
 	})}
 	config := n.raftConfig()
@@ -253,6 +253,9 @@ func (n *Node) startRaft(new, founder bool) error {
 	n.log.Info("started", "cluster", n.clusterID(), "bus", address, "applied", n.machine.Index())
 	return nil
 }
+
+// deliveryTimeout is how long a connection may deliver nothing before another is opened.
+func (n *Node) deliveryTimeout() time.Duration { return max(2*time.Second, 4*n.config.ElectionTimeout) }
 
 func (n *Node) raftConfig() *raft.Config {
 	c := raft.DefaultConfig()

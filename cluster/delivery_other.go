@@ -1,0 +1,10 @@
+//go:build !linux
+
+package cluster
+
+import (
+	"net"
+	"time"
+)
+
+func boundDelivery(net.Conn, time.Duration) {}
