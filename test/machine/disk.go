@@ -97,18 +97,21 @@ func (d *Disk) Fill(leave int64) error {
 		if errors.Is(err, unix.ENOSPC) { // others write as well: it is full
 			err = nil
 		}
-		return err
+		return errors.Join(err, file.Sync())
 	})
 }
 
-// Free ends Fill.
+// Free ends Fill, durably: after a power cut the disk is not full again.
 func (d *Disk) Free() error {
 	return d.machine.Enter(func() error {
-		err := os.Remove(d.ballast())
-		if errors.Is(err, os.ErrNotExist) {
-			err = nil
+		if err := os.Remove(d.ballast()); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
 		}
-		return err
+		root, err := os.Open(d.Path)
+		if err != nil {
+			return err
+		}
+		return errors.Join(root.Sync(), root.Close())
 	})
 }
 
