@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -169,8 +170,9 @@ func (a *asker) serve(handle func(kind byte, id uint64, payload []byte)) error {
 	}
 }
 
-// frameWriter sends frames without ever blocking on a peer that does not read: small
-// ones go out at once, and while the connection is busy everything queues.
+// frameWriter sends frames without waiting for a peer that does not read: small ones go
+// out at once, and while the connection is busy everything queues. It becomes busy when a
+// small one takes longer than directPatience.
 type frameWriter struct {
 	conn  net.Conn
 	mu    sync.Mutex
@@ -181,6 +183,7 @@ type frameWriter struct {
 
 const (
 	directFrameBytes = 16 << 10
+	directPatience   = 2 * time.Millisecond
 	maxQueueBytes    = 256 << 20 // beyond it the peer is given up
 )
 
@@ -192,7 +195,7 @@ func (w *frameWriter) send(kind byte, id uint64, payload []byte) {
 	}
 	if !w.busy && len(payload) <= directFrameBytes {
 		w.write(appendFrame(make([]byte, 0, frameHeader+len(payload)), kind, id, payload))
-		return
+		return // on the wire, or what is left of it in the queue
 	}
 	if len(w.queue) > maxQueueBytes {
 		w.fail(errors.New("the other node does not read"))
@@ -222,9 +225,17 @@ func (w *frameWriter) flush() {
 	w.busy = false
 }
 
+// write is called with mu held: whoever asks this peer next waits for it, and so may
+// whoever asks others together with it.
 func (w *frameWriter) write(frame []byte) {
-	w.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-	if _, err := w.conn.Write(frame); err != nil {
+	w.conn.SetWriteDeadline(time.Now().Add(directPatience))
+	n, err := w.conn.Write(frame)
+	w.conn.SetWriteDeadline(time.Time{})
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded): // the peer does not read, or cannot
+		w.queue, w.busy = append(w.queue, frame[n:]...), true
+		go w.flush()
+	case err != nil:
 		w.fail(err)
 	}
 }
