@@ -87,6 +87,13 @@ type Config struct {
 	Listen func(address string) (net.Listener, error)
 	Dial   func(address string, timeout time.Duration) (net.Conn, error)
 
+	// Disk is where the node keeps its files. Default: the operating system's.
+	Disk Disk
+
+	// SegmentBytes is the size of the WAL's files, each of which is reserved when it is
+	// begun, so that a large one shows as a stall. Default 16 MiB; 64 KiB to 1 GiB.
+	SegmentBytes int
+
 	// Clock is the node's own clock in Unix milliseconds. Default: the system's.
 	Clock func() int64
 }
@@ -107,7 +114,9 @@ func DefaultConfig() Config {
 		Dial: func(address string, timeout time.Duration) (net.Conn, error) {
 			return net.DialTimeout("tcp", address, timeout)
 		},
-		Clock: func() int64 { return time.Now().UnixMilli() },
+		Disk:         systemDisk{},
+		SegmentBytes: 16 << 20,
+		Clock:        func() int64 { return time.Now().UnixMilli() },
 	}
 }
 
@@ -156,6 +165,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("snapshot-retain %d: want at least 1", c.SnapshotRetain)
 	case c.MaxEntryBytes < 4<<10 || c.MaxEntryBytes > 64<<20:
 		return fmt.Errorf("max-entry-bytes %d: want 4096 to %d", c.MaxEntryBytes, 64<<20)
+	case c.SegmentBytes < 64<<10 || c.SegmentBytes > 1<<30:
+		return fmt.Errorf("segment-bytes %d: want 65536 to %d", c.SegmentBytes, 1<<30)
 	case c.MaxPendingBytes < int64(c.MaxEntryBytes):
 		return fmt.Errorf("max-pending-bytes %d is below max-entry-bytes %d", c.MaxPendingBytes, c.MaxEntryBytes)
 	}

@@ -14,7 +14,8 @@ import (
 // frozen is a fsm.Snapshot seen as a raft.FSMSnapshot.
 type frozen struct {
 	*fsm.Snapshot
-	dir string // where raft's snapshot store keeps its files
+	disk Disk
+	dir  string // where raft's snapshot store keeps its files
 }
 
 func (f *frozen) Persist(sink raft.SnapshotSink) error {
@@ -27,7 +28,7 @@ func (f *frozen) Persist(sink raft.SnapshotSink) error {
 }
 
 func (f *frozen) write(sink raft.SnapshotSink) error {
-	file, err := os.OpenFile(filepath.Join(f.dir, sink.ID()+".tmp", "state.bin"), os.O_WRONLY, 0)
+	file, err := f.disk.Open(filepath.Join(f.dir, sink.ID()+".tmp", "state.bin"), os.O_WRONLY)
 	if err != nil {
 		return fmt.Errorf("the snapshot that raft has begun: %w", err)
 	}
@@ -44,7 +45,7 @@ const steadyBytes = 2 << 20
 // log, which clients wait for, queue behind hundreds of megabytes.
 type steadyWriter struct {
 	to      io.Writer
-	file    *os.File // what to writes to
+	file    File // what to writes to
 	written int
 }
 
@@ -52,7 +53,7 @@ func (w *steadyWriter) Write(p []byte) (int, error) {
 	n, err := w.to.Write(p)
 	if w.written += n; err == nil && w.written >= steadyBytes {
 		w.written = 0
-		err = datasync(w.file)
+		err = w.file.Datasync()
 	}
 	return n, err
 }

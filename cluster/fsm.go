@@ -21,7 +21,7 @@ func (s stateMachine) Snapshot() (raft.FSMSnapshot, error) {
 	s.n.applyMu.Lock()
 	defer s.n.applyMu.Unlock()
 	defer s.n.took("rdb-snapshot", time.Now())
-	return &frozen{s.n.machine.Snapshot(), filepath.Join(s.n.config.Dir, raftDir, "snapshots")}, nil
+	return &frozen{s.n.machine.Snapshot(), s.n.config.Disk, filepath.Join(s.n.config.Dir, raftDir, "snapshots")}, nil
 }
 
 func (s stateMachine) Restore(r io.ReadCloser) error {

@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
-	"syscall"
 )
 
 // identity is what a data directory says of the node it belongs to. It is written
@@ -22,27 +20,11 @@ type identity struct {
 
 const identityFile = "node.json"
 
-// lockDir makes the directory this process's own until the file is closed.
-func lockDir(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	f, err := os.OpenFile(filepath.Join(dir, "LOCK"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("the data directory %s is in use by another process: give every node a directory of its own (--dir)", dir)
-	}
-	return f, nil
-}
-
 // loadIdentity reads the directory's identity, or makes one for a directory that is
 // empty, and refuses a directory that is somebody else's.
 func loadIdentity(c *Config) (identity, error) {
 	path := filepath.Join(c.Dir, identityFile)
-	data, err := os.ReadFile(path)
+	data, err := readFile(c.Disk, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return newIdentity(c)
 	}
@@ -65,45 +47,22 @@ func loadIdentity(c *Config) (identity, error) {
 func newIdentity(c *Config) (identity, error) {
 	// A log without its identity is not a new node's: taking it for one would let it
 	// vote twice.
-	if entries, err := os.ReadDir(filepath.Join(c.Dir, raftDir)); err == nil && len(entries) > 0 {
+	if entries, err := c.Disk.List(filepath.Join(c.Dir, raftDir)); err == nil && len(entries) > 0 {
 		return identity{}, fmt.Errorf("%s holds a log but no %s: restore the file from a copy, or empty the directory and let the node join anew", c.Dir, identityFile)
 	}
 	id := identity{NodeID: c.ID, LogStore: c.LogStore}
 	if id.NodeID == "" {
 		id.NodeID = "node-" + randomHex(4)
 	}
-	return id, id.save(c.Dir)
+	return id, id.save(c)
 }
 
-func (id identity) save(dir string) error {
+func (id identity) save(c *Config) error {
 	data, err := json.MarshalIndent(id, "", "  ")
 	if err != nil {
 		return err
 	}
-	return writeFileSync(filepath.Join(dir, identityFile), append(data, '\n'))
-}
-
-// writeFileSync replaces a file so that after a crash either the old or the new
-// content is there.
-func writeFileSync(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // fails once it has been renamed
-	if _, err = f.Write(data); err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
+	return writeFileSync(c.Disk, filepath.Join(c.Dir, identityFile), append(data, '\n'))
 }
 
 func randomHex(bytes int) string {

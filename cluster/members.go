@@ -27,8 +27,8 @@ func (n *Node) admit(h hello) error {
 	if r == nil || !n.route.leading() {
 		return errNotLeader
 	}
-	n.admitMu.Lock() // one at a time: two processes of one id must not both come in
-	defer n.admitMu.Unlock()
+	n.admitting.take() // one at a time: two processes of one id must not both come in
+	defer n.admitting.give()
 	if err := n.examine(h); err != nil {
 		return &refusal{err.Error()}
 	}

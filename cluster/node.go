@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -22,7 +22,7 @@ import (
 type Node struct {
 	config Config
 	log    *slog.Logger
-	lock   *os.File
+	lock   io.Closer
 	boot   uint64 // random, of this process
 
 	identity  identity               // ClusterID is only set before raft starts: see clusterID
@@ -58,15 +58,15 @@ type Node struct {
 	metMember    atomic.Bool // another node of the cluster has been met since the start
 	started      time.Time
 
-	admitMu  sync.Mutex
-	admitted map[string]uint64 // node id -> the process that was admitted under it
+	admitting baton
+	admitted  map[string]uint64 // node id -> the process that was admitted under it
 
 	ctx     context.Context // ends with closing
 	cancel  context.CancelFunc
 	closing chan struct{}
 	done    chan struct{}
 	failure error // set before done is closed
-	ending  sync.Once
+	ending  atomic.Bool
 	failing sync.Once
 }
 
@@ -78,7 +78,7 @@ func Open(ctx context.Context, config Config) (*Node, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	lock, err := lockDir(config.Dir)
+	lock, err := config.Disk.Lock(config.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -90,14 +90,14 @@ func Open(ctx context.Context, config Config) (*Node, error) {
 	n := &Node{
 		config: config, log: config.Logger.With("node", id.NodeID), lock: lock, boot: rand.Uint64() | 1,
 		identity: id, machine: fsm.New(), route: newRoute(id.NodeID), started: time.Now(),
-		admitted: map[string]uint64{}, closing: make(chan struct{}), done: make(chan struct{}),
+		admitting: newBaton(), admitted: map[string]uint64{}, closing: make(chan struct{}), done: make(chan struct{}),
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.peers, n.formation = newPeers(n), &formation{n: n, state: "starting"}
 	n.outbox = newOutbox(config.CommitTimeout, config.MaxPendingBytes, n.kick)
 	n.sender, n.proposer, n.reaper = newSender(n), newProposer(n), newReaper(n)
 	n.rounds, n.asks = &batcher{start: n.startRound}, &batcher{start: n.startAsk}
-	n.snapshots = &snapshots{n: n}
+	n.snapshots = &snapshots{n: n, turn: newBaton()}
 	n.silence.timeout = config.ElectionTimeout
 	if n.bus, err = openBus(n); err != nil {
 		lock.Close()
@@ -185,7 +185,7 @@ func (n *Node) preflight(ctx context.Context) error {
 // become a member, founder if it is the cluster's first.
 func (n *Node) startRaft(new, founder bool) error {
 	if new { // what a crash left of an earlier try has never been part of a cluster
-		if err := os.RemoveAll(filepath.Join(n.config.Dir, raftDir)); err != nil {
+		if err := n.config.Disk.RemoveAll(filepath.Join(n.config.Dir, raftDir)); err != nil {
 			return err
 		}
 	}
@@ -216,7 +216,7 @@ func (n *Node) startRaft(new, founder bool) error {
 	}
 	if new {
 		n.identity.ClusterID = n.clusterID()
-		if err := n.identity.save(n.config.Dir); err != nil {
+		if err := n.identity.save(&n.config); err != nil {
 			return err
 		}
 	}
@@ -601,40 +601,48 @@ const drainTimeout = 5 * time.Second
 
 // Close moves leadership away, waits a moment for what is pending and stops.
 func (n *Node) Close() error {
-	n.ending.Do(func() {
-		n.outbox.close()
-		if r := n.raft(); r != nil && n.failure == nil {
-			ctx, cancel := context.WithTimeout(context.Background(), n.config.ElectionTimeout)
-			if others, _, err := n.otherVoters(r); err == nil && len(others) > 0 {
-				if err := n.TransferLeadership(ctx); err != nil {
-					n.log.Warn("leadership stays here until the others notice", "error", err)
-				}
-			}
-			cancel()
-			for deadline := time.Now().Add(drainTimeout); n.outbox.pending() > 0 && time.Now().Before(deadline); {
-				time.Sleep(time.Millisecond)
-			}
-		}
-		close(n.closing)
-		n.cancel()
-		if r := n.raft(); r != nil {
-			r.Shutdown().Error()
-		}
-		n.outbox.abort()
-		n.peers.close()
-		n.bus.close()
-		if n.transport != nil {
-			n.transport.CloseStreams() // the others take an open one for a sign of life
-			n.transport.Close()
-		}
-		if n.storage != nil {
-			if err := n.storage.Close(); err != nil {
-				n.log.Warn("close storage", "error", err)
-			}
-		}
-		n.lock.Close()
-		close(n.done)
-	})
+	if n.ending.CompareAndSwap(false, true) {
+		n.end()
+	}
 	<-n.done
 	return n.failure
+}
+
+func (n *Node) end() {
+	n.outbox.close()
+	if r := n.raft(); r != nil && n.failure == nil {
+		n.drain(r)
+	}
+	close(n.closing)
+	n.cancel()
+	if r := n.raft(); r != nil {
+		r.Shutdown().Error()
+	}
+	n.outbox.abort()
+	n.peers.close()
+	n.bus.close()
+	if n.transport != nil {
+		n.transport.CloseStreams() // the others take an open one for a sign of life
+		n.transport.Close()
+	}
+	if n.storage != nil {
+		if err := n.storage.Close(); err != nil {
+			n.log.Warn("close storage", "error", err)
+		}
+	}
+	n.lock.Close()
+	close(n.done)
+}
+
+func (n *Node) drain(r *raft.Raft) {
+	ctx, cancel := context.WithTimeout(context.Background(), n.config.ElectionTimeout)
+	defer cancel()
+	if others, _, err := n.otherVoters(r); err == nil && len(others) > 0 {
+		if err := n.TransferLeadership(ctx); err != nil {
+			n.log.Warn("leadership stays here until the others notice", "error", err)
+		}
+	}
+	for deadline := time.Now().Add(drainTimeout); n.outbox.pending() > 0 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
 }

@@ -31,8 +31,9 @@ import (
 // that can follow the last good one, and they hold no good one themselves.
 type checkedSegments struct {
 	*segment.Filer
-	dir string
-	log *slog.Logger
+	disk Disk
+	dir  string
+	log  *slog.Logger
 }
 
 const (
@@ -49,7 +50,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // Open opens a segment that is full.
 func (c checkedSegments) Open(info types.SegmentInfo) (types.SegmentReader, error) {
 	path := c.path(info)
-	data, err := os.ReadFile(path)
+	data, err := readFile(c.disk, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errDamaged("%s is missing", path)
 	}
@@ -67,7 +68,7 @@ func (c checkedSegments) Open(info types.SegmentInfo) (types.SegmentReader, erro
 // was interrupted has left behind the last good batch.
 func (c checkedSegments) RecoverTail(info types.SegmentInfo) (types.SegmentWriter, error) {
 	path := c.path(info)
-	data, err := os.ReadFile(path)
+	data, err := readFile(c.disk, path)
 	if err != nil {
 		return nil, err // if it was not made yet, raft-wal makes it
 	}
@@ -85,7 +86,7 @@ func (c checkedSegments) RecoverTail(info types.SegmentInfo) (types.SegmentWrite
 			return nil, errDamaged("%s is damaged at offset %d, and goes on at offset %d", path, end, after)
 		}
 		c.log.Warn("cut off what an interrupted write has left of the log", "file", path, "offset", end, "bytes", last)
-		if err := clearFile(path, int64(end), last); err != nil {
+		if err := clearFile(c.disk, path, int64(end), last); err != nil {
 			return nil, err
 		}
 	}
@@ -165,8 +166,8 @@ func batchAfter(data []byte, bad, last int) int {
 }
 
 // clearFile overwrites a part of a file with zeros, durably.
-func clearFile(path string, at int64, bytes int) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+func clearFile(disk Disk, path string, at int64, bytes int) error {
+	f, err := disk.Open(path, os.O_WRONLY)
 	if err != nil {
 		return err
 	}

@@ -23,8 +23,8 @@ func TestTornOrDamaged(t *testing.T) {
 	t.Logf("seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 0))
 	dir := t.TempDir()
-	files := newWALFiles(filepath.Join(dir, "spare"))
-	checked := checkedSegments{segment.NewFiler(dir, files), dir, slog.New(slog.NewTextHandler(io.Discard, nil))}
+	files := newWALFiles(systemDisk{}, filepath.Join(dir, "spare"))
+	checked := checkedSegments{segment.NewFiler(dir, files), systemDisk{}, dir, slog.New(slog.NewTextHandler(io.Discard, nil))}
 	for round := range uint64(150) {
 		info := types.SegmentInfo{ID: round, BaseIndex: 1, MinIndex: 1, Codec: 1, SizeLimit: 256 << 10, CreateTime: time.Now()}
 		w, err := checked.Create(info)

@@ -30,7 +30,7 @@ type snapshotFiles struct {
 // checkStart makes sure that the newest snapshot and the log together hold all that the
 // node ever had. Raft would start from an older snapshot, or from none, without asking
 // whether the log goes on from there. It returns the last entry there is, 0 for none.
-func checkStart(dir string, log raft.LogStore, logger *slog.Logger) (uint64, error) {
+func checkStart(disk Disk, dir string, log raft.LogStore, logger *slog.Logger) (uint64, error) {
 	first, err := log.FirstIndex()
 	if err != nil {
 		return 0, fmt.Errorf("read the log in %s: %w", dir, err)
@@ -39,7 +39,7 @@ func checkStart(dir string, log raft.LogStore, logger *slog.Logger) (uint64, err
 	if err != nil {
 		return 0, fmt.Errorf("read the log in %s: %w", dir, err)
 	}
-	snapshots, err := listSnapshots(filepath.Join(dir, "snapshots"))
+	snapshots, err := listSnapshots(disk, filepath.Join(dir, "snapshots"))
 	if err != nil {
 		return 0, err
 	}
@@ -47,7 +47,7 @@ func checkStart(dir string, log raft.LogStore, logger *slog.Logger) (uint64, err
 	var damage error // to the newest
 	covered := uint64(0)
 	for _, s := range snapshots { // the newest first
-		err := s.check()
+		err := s.check(disk)
 		if err == nil {
 			covered = s.index
 			break
@@ -66,8 +66,8 @@ func checkStart(dir string, log raft.LogStore, logger *slog.Logger) (uint64, err
 		return 0, damage
 	}
 	for _, s := range damaged {
-		logger.Warn("drop a damaged snapshot: the log holds what is in it", "error", s.check())
-		if err := os.RemoveAll(s.dir); err != nil {
+		logger.Warn("drop a damaged snapshot: the log holds what is in it", "error", s.check(disk))
+		if err := disk.RemoveAll(s.dir); err != nil {
 			return 0, err
 		}
 	}
@@ -75,15 +75,15 @@ func checkStart(dir string, log raft.LogStore, logger *slog.Logger) (uint64, err
 }
 
 // listSnapshots lists the snapshots that were finished, newest first.
-func listSnapshots(dir string) ([]snapshotFiles, error) {
-	entries, err := os.ReadDir(dir)
+func listSnapshots(disk Disk, dir string) ([]snapshotFiles, error) {
+	names, err := disk.List(dir)
 	if err != nil {
 		return nil, err
 	}
 	var list []snapshotFiles
-	for _, entry := range entries {
+	for _, name := range names {
 		var numbers [3]uint64 // term, index, and when it was taken
-		parts := strings.Split(entry.Name(), "-")
+		parts := strings.Split(name, "-")
 		if len(parts) != len(numbers) {
 			continue
 		}
@@ -93,7 +93,7 @@ func listSnapshots(dir string) ([]snapshotFiles, error) {
 			}
 		}
 		if err == nil {
-			list = append(list, snapshotFiles{filepath.Join(dir, entry.Name()), numbers[0], numbers[1]})
+			list = append(list, snapshotFiles{filepath.Join(dir, name), numbers[0], numbers[1]})
 		}
 	}
 	slices.SortFunc(list, func(a, b snapshotFiles) int { return cmp.Compare(b.index, a.index) })
@@ -101,13 +101,13 @@ func listSnapshots(dir string) ([]snapshotFiles, error) {
 }
 
 // check reads the files through.
-func (s snapshotFiles) check() error {
+func (s snapshotFiles) check(disk Disk) error {
 	path := filepath.Join(s.dir, "meta.json")
 	var meta struct {
 		raft.SnapshotMeta
 		CRC []byte
 	}
-	data, err := os.ReadFile(path)
+	data, err := readFile(disk, path)
 	if err == nil {
 		err = json.Unmarshal(data, &meta)
 	}
@@ -119,7 +119,7 @@ func (s snapshotFiles) check() error {
 	}
 
 	path = filepath.Join(s.dir, "state.bin")
-	f, err := os.Open(path)
+	f, err := disk.Open(path, os.O_RDONLY)
 	if err != nil {
 		return errDamaged("%s is damaged (%v)", path, err)
 	}

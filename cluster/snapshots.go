@@ -15,7 +15,7 @@ import (
 type snapshots struct {
 	n *Node
 
-	saveMu sync.Mutex // one at a time
+	turn baton // one is taken at a time
 
 	mu      sync.Mutex
 	saving  bool
@@ -68,8 +68,8 @@ func (s *snapshots) save() error {
 	if r == nil {
 		return ErrNotFormed
 	}
-	s.saveMu.Lock()
-	defer s.saveMu.Unlock()
+	s.turn.take()
+	defer s.turn.give()
 	applied := s.n.appliedBytes.Load()
 	s.mu.Lock()
 	s.saving, s.began = true, time.Now()

@@ -12,7 +12,7 @@ import (
 // stableStore is what a node must not forget, raft's term and vote above all, in a Bolt
 // file. Each value has a checksum of its key and of itself: of what a page holds Bolt
 // would notice no change, and a node with another term or vote votes twice.
-type stableStore struct{ *raftboltdb.BoltStore }
+type stableStore struct{ StableStore }
 
 var (
 	// The key under which the cluster's id is repeated: a directory in which the stable
@@ -29,9 +29,9 @@ var (
 )
 
 // openStable reads all values once.
-func openStable(path string) (s stableStore, err error) {
+func openStable(disk Disk, path string) (s stableStore, err error) {
 	err = careful(path, func() (err error) {
-		if s.BoltStore, err = raftboltdb.NewBoltStore(path); err != nil {
+		if s.StableStore, err = disk.Stable(path); err != nil {
 			return err
 		}
 		has := map[string]bool{}
@@ -51,18 +51,18 @@ func openStable(path string) (s stableStore, err error) {
 		}
 		return nil
 	})
-	if err != nil && s.BoltStore != nil {
+	if err != nil && s.StableStore != nil {
 		s.Close()
 	}
 	return s, err
 }
 
 func (s stableStore) Set(key, value []byte) error {
-	return s.BoltStore.Set(key, binary.BigEndian.AppendUint32(append([]byte(nil), value...), valueSum(key, value)))
+	return s.StableStore.Set(key, binary.BigEndian.AppendUint32(append([]byte(nil), value...), valueSum(key, value)))
 }
 
 func (s stableStore) Get(key []byte) ([]byte, error) {
-	stored, err := s.BoltStore.Get(key)
+	stored, err := s.StableStore.Get(key)
 	if err != nil {
 		return nil, err
 	}

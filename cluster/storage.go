@@ -5,23 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	wal "github.com/hashicorp/raft-wal"
-	"github.com/hashicorp/raft-wal/metadb"
 	"github.com/hashicorp/raft-wal/segment"
 )
 
 const (
 	raftDir = "raft"
-
-	// walSegmentBytes is the size of the log's files. Each is reserved when it is
-	// begun, so a large one would show as a stall.
-	walSegmentBytes = 16 << 20
 
 	// cachedEntries is how many of the last entries are kept in memory. An entry is
 	// wanted again at once: to be sent to each follower, to be applied, and for its
@@ -38,7 +32,7 @@ const (
 type storage struct {
 	stable    stableStore
 	log       raft.LogStore
-	snapshots *raft.FileSnapshotStore
+	snapshots raft.SnapshotStore
 	closers   []io.Closer
 }
 
@@ -50,11 +44,11 @@ func openStorage(c *Config, clusterID string, fresh bool, took func(event string
 		}
 	}()
 	dir := filepath.Join(c.Dir, raftDir)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := c.Disk.MkdirAll(dir); err != nil {
 		return s, err
 	}
 	stablePath := filepath.Join(dir, "stable.db")
-	if s.stable, err = openStable(stablePath); err != nil {
+	if s.stable, err = openStable(c.Disk, stablePath); err != nil {
 		return s, err
 	}
 	s.closers = append(s.closers, s.stable)
@@ -79,10 +73,10 @@ func openStorage(c *Config, clusterID string, fresh bool, took func(event string
 	if s.log, err = raft.NewLogCache(cachedEntries, timedLog{s.log, took}); err != nil {
 		return s, err
 	}
-	if s.snapshots, err = raft.NewFileSnapshotStoreWithLogger(dir, c.SnapshotRetain, raftLogger(c.Logger)); err != nil {
+	if s.snapshots, err = c.Disk.Snapshots(dir, c.SnapshotRetain, raftLogger(c.Logger)); err != nil {
 		return s, err
 	}
-	covered, err := checkStart(dir, s.log, c.Logger)
+	covered, err := checkStart(c.Disk, dir, s.log, c.Logger)
 	if err != nil {
 		return s, err
 	}
@@ -116,14 +110,14 @@ func (s *storage) checkCluster(path, clusterID string, fresh bool) error {
 }
 
 func (s *storage) openWAL(dir string, c *Config) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := c.Disk.MkdirAll(dir); err != nil {
 		return err
 	}
-	files := newWALFiles(filepath.Join(filepath.Dir(dir), "wal-spare"))
+	files := newWALFiles(c.Disk, filepath.Join(filepath.Dir(dir), "wal-spare"))
 	s.closers = append(s.closers, files)
-	meta := &metadb.BoltMetaDB{}
-	log, err := wal.Open(dir, wal.WithSegmentSize(walSegmentBytes), wal.WithLogger(raftLogger(c.Logger)), wal.WithMetaStore(meta),
-		wal.WithSegmentFiler(checkedSegments{segment.NewFiler(dir, files), dir, c.Logger}))
+	meta := c.Disk.LogMeta()
+	log, err := wal.Open(dir, wal.WithSegmentSize(c.SegmentBytes), wal.WithLogger(raftLogger(c.Logger)), wal.WithMetaStore(meta),
+		wal.WithSegmentFiler(checkedSegments{segment.NewFiler(dir, files), c.Disk, dir, c.Logger}))
 	if err != nil {
 		meta.Close() // which otherwise the log does
 		return fmt.Errorf("open the log in %s: %w", dir, err)

@@ -3,11 +3,11 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
 
-	"github.com/hashicorp/raft-wal/fs"
 	"github.com/hashicorp/raft-wal/types"
 )
 
@@ -18,7 +18,7 @@ import (
 //
 // Invariant: whatever has the name of a segment has, or had, the full size, durably.
 type walFiles struct {
-	*fs.FS
+	disk  Disk
 	spare string // where the next file is prepared
 
 	mu     sync.Mutex
@@ -26,10 +26,10 @@ type walFiles struct {
 	work   sync.WaitGroup
 }
 
-func newWALFiles(spare string) *walFiles {
-	w := &walFiles{FS: fs.New(), spare: spare}
-	if info, err := os.Stat(spare); err == nil {
-		w.filled = info.Size()
+func newWALFiles(disk Disk, spare string) *walFiles {
+	w := &walFiles{disk: disk, spare: spare}
+	if size, err := disk.Size(spare); err == nil {
+		w.filled = size
 	}
 	return w
 }
@@ -41,7 +41,7 @@ func (w *walFiles) Create(dir, name string, size uint64) (types.WritableFile, er
 		return nil, err
 	}
 	if f == nil { // the first segment, or the log fills faster than zeros are written
-		if f, err = w.reserve(filepath.Join(dir, name), size); err != nil {
+		if f, err = w.reserve(filepath.Join(dir, name), int64(size)); err != nil {
 			return nil, err
 		}
 	}
@@ -65,16 +65,12 @@ func (w *walFiles) create(path string, size int64) (*walFile, error) {
 }
 
 // reserve makes a file of size bytes that the file system has merely set aside.
-func (w *walFiles) reserve(path string, size uint64) (*walFile, error) {
+func (w *walFiles) reserve(path string, size int64) (*walFile, error) {
 	reserved := w.spare + ".reserved"
-	if err := os.Remove(reserved); err != nil && !os.IsNotExist(err) {
+	if err := w.disk.Remove(reserved); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	f, err := w.FS.Create(filepath.Dir(reserved), filepath.Base(reserved), size)
-	if err != nil {
-		return nil, err
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+	if err := w.disk.Reserve(reserved, size); err != nil {
 		return nil, err
 	}
 	return w.name(reserved, path)
@@ -83,31 +79,50 @@ func (w *walFiles) reserve(path string, size uint64) (*walFile, error) {
 // name gives a file the name of a segment. The name has to be durable before the first
 // byte is written: after a crash nothing must pass for a file of zeros that is not.
 func (w *walFiles) name(from, path string) (*walFile, error) {
-	if _, err := os.Lstat(path); err == nil {
+	if _, err := w.disk.Size(path); err == nil {
 		return nil, fmt.Errorf("create %s: %w", path, os.ErrExist)
 	}
-	if err := os.Rename(from, path); err != nil {
+	if err := w.disk.Rename(from, path); err != nil {
 		return nil, err
 	}
 	for _, dir := range []string{filepath.Dir(path), filepath.Dir(from)} {
-		if err := syncDir(dir); err != nil {
+		if err := w.disk.SyncDir(dir); err != nil {
 			return nil, err
 		}
 	}
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	return w.open(path, os.O_RDWR)
+}
+
+func (w *walFiles) open(path string, flag int) (*walFile, error) {
+	f, err := w.disk.Open(path, flag)
 	if err != nil {
 		return nil, err
 	}
-	return &walFile{File: f}, nil
+	return &walFile{f}, nil
 }
 
 // OpenWriter opens a segment that the log goes on in.
 func (w *walFiles) OpenWriter(dir, name string) (types.WritableFile, error) {
-	f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR, 0)
+	f, err := w.open(filepath.Join(dir, name), os.O_RDWR)
 	if err != nil {
 		return nil, err
 	}
-	return &walFile{File: f}, nil
+	return f, nil
+}
+
+// OpenReader opens a segment that is full.
+func (w *walFiles) OpenReader(dir, name string) (types.ReadableFile, error) {
+	return w.disk.Open(filepath.Join(dir, name), os.O_RDONLY)
+}
+
+func (w *walFiles) ListDir(dir string) ([]string, error) { return w.disk.List(dir) }
+
+// Delete removes a segment, durably.
+func (w *walFiles) Delete(dir, name string) error {
+	if err := w.disk.Remove(filepath.Join(dir, name)); err != nil {
+		return err
+	}
+	return w.disk.SyncDir(dir)
 }
 
 // fill prepares the spare file. Without it the log does as well, only slower, so that
@@ -120,8 +135,8 @@ func (w *walFiles) fill(size int64) {
 		return
 	}
 	unfinished := w.spare + ".tmp"
-	defer os.Remove(unfinished) // fails once it has been renamed
-	f, err := os.OpenFile(unfinished, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	defer w.disk.Remove(unfinished) // fails once it has been renamed
+	f, err := w.disk.Open(unfinished, os.O_CREATE|os.O_TRUNC|os.O_WRONLY)
 	if err != nil {
 		return
 	}
@@ -132,7 +147,7 @@ func (w *walFiles) fill(size int64) {
 		}
 		// Little by little: the log's own fsyncs must not queue behind all of it.
 		if at%(1<<20) == 0 {
-			datasync(f)
+			f.Datasync()
 		}
 	}
 	if err == nil {
@@ -143,7 +158,7 @@ func (w *walFiles) fill(size int64) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if os.Rename(unfinished, w.spare) == nil {
+	if w.disk.Rename(unfinished, w.spare) == nil {
 		w.filled = size
 	}
 }
@@ -155,15 +170,6 @@ func (w *walFiles) Close() error {
 }
 
 // walFile is a segment.
-type walFile struct{ *os.File }
+type walFile struct{ File }
 
-func (f *walFile) Sync() error { return datasync(f.File) }
-
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
-}
+func (f *walFile) Sync() error { return f.Datasync() }
