@@ -576,3 +576,14 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("other cluster: %v", err)
 	}
 }
+
+// A node that has been closed looks for nobody any more.
+func TestNoPeersAfterClose(t *testing.T) {
+	c := newCluster(t, 1, nil)
+	n := c.nodes[0]
+	c.stop(0)
+	n.peers.add("n2", c.bus[0])
+	if left := n.peers.all(); len(left) > 0 {
+		t.Errorf("it keeps a link to %s", left[0].id)
+	}
+}

@@ -57,7 +57,8 @@ type File interface {
 	Datasync() error
 }
 
-// StableStore is raft's, as a file. The error of a key that is not there reads "not found".
+// StableStore is raft's, as a file. The error of a key that is not there is that of
+// raft-boltdb.
 type StableStore interface {
 	raft.StableStore
 	io.Closer

@@ -13,8 +13,9 @@ import (
 type peers struct {
 	n *Node
 
-	mu   sync.Mutex
-	byID map[string]*peer
+	mu     sync.Mutex
+	byID   map[string]*peer
+	closed bool // there are no more
 }
 
 // peer is another node. Its link is dialled again for as long as the node is known.
@@ -45,6 +46,9 @@ func (ps *peers) add(id, address string) *peer {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	p := ps.byID[id]
+	if ps.closed {
+		return p
+	}
 	if p == nil {
 		p = &peer{n: ps.n, id: id, address: address, redial: make(chan struct{}, 1), stop: make(chan struct{})}
 		ps.byID[id] = p
@@ -143,7 +147,12 @@ func (ps *peers) aliveElsewhere(h hello) bool {
 	return err == nil || errors.Is(err, errNotLeader) // its raft has not started yet
 }
 
-func (ps *peers) close() { ps.keep(nil) }
+func (ps *peers) close() {
+	ps.mu.Lock()
+	ps.closed = true
+	ps.mu.Unlock()
+	ps.keep(nil)
+}
 
 func (p *peer) current() *link {
 	p.mu.Lock()
