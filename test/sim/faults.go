@@ -19,7 +19,7 @@ func (f fault) String() string { return f.kind + " " + f.whom }
 // kinds of faults; one that is named more often is more likely.
 var kinds = []string{
 	"kill", "kill", "kill", "power", "power", "crash", "crash", "crash", "stop", "pause", "pause",
-	"alone", "alone", "deaf", "mute", "split", "bridge", "flap", "slow", "resets", "transfer", "transfers", "saves", "ballots",
+	"alone", "alone", "deaf", "mute", "split", "bridge", "flap", "slow", "resets", "transfer", "transfers", "saves", "ballots", "clocks",
 }
 
 func newFault(dice *rand.Rand) fault {
@@ -169,6 +169,10 @@ func (w *world) begin(f fault) (again func()) {
 		}
 	case "slow":
 		w.network.setSlow(time.Duration(1+dice.IntN(150)) * time.Millisecond)
+	case "clocks": // they stay as they are set
+		for _, h := range w.hosts {
+			h.offset.Store(dice.Int64N(int64(maxSkew / time.Millisecond)))
+		}
 	case "resets":
 		w.network.breakConns(0.2 + 0.8*dice.Float64())
 	case "transfer", "transfers":
