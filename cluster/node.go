@@ -196,7 +196,7 @@ func (n *Node) startRaft(new, founder bool) error {
 	n.storage = storage
 
 	address := n.advertised()
-	n.transport = &transport{raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+	n.transport = &transport{requests: make(chan raft.RPC), NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream:                stream{n.bus},
 		ServerAddressProvider: addressBook{n},
 		MaxPool:               maxPooled,
@@ -207,6 +207,7 @@ func (n *Node) startRaft(new, founder bool) error {
 		Timeout:         n.deliveryTimeout(),
 		Logger:          raftLogger(n.log),
 	})}
+	go n.screen(n.transport.NetworkTransport.Consumer(), n.transport.requests)
 	config := n.raftConfig()
 	if founder {
 		alone := raft.Configuration{Servers: []raft.Server{{ID: config.LocalID, Address: raft.ServerAddress(address)}}}

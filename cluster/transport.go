@@ -12,7 +12,12 @@ const maxPooled = 3
 // transport is raft's. It keeps connections for later, and learns that the process at the
 // other end is gone only by using one. Raft does not ask for a vote twice, so that after
 // a restart of the voter the election would be lost: here it is asked for on a fresh one.
-type transport struct{ *raft.NetworkTransport }
+type transport struct {
+	*raft.NetworkTransport
+	requests chan raft.RPC // see screen
+}
+
+func (t *transport) Consumer() <-chan raft.RPC { return t.requests }
 
 func (t *transport) RequestVote(id raft.ServerID, target raft.ServerAddress, args *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
 	return again(func() error { return t.NetworkTransport.RequestVote(id, target, args, resp) })
