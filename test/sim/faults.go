@@ -16,13 +16,13 @@ type fault struct {
 
 func (f fault) String() string { return f.kind + " " + f.whom }
 
-// kinds of faults; one that is named more often is more likely.
-var kinds = []string{
+// everything is all kinds of faults; one that is named more often is more likely.
+var everything = []string{
 	"kill", "kill", "kill", "power", "power", "crash", "crash", "crash", "stop", "pause", "pause",
-	"alone", "alone", "deaf", "mute", "split", "bridge", "flap", "slow", "resets", "transfer", "transfers", "saves", "ballots", "clocks",
+	"alone", "alone", "deaf", "mute", "split", "bridge", "flap", "slow", "resets", "transfer", "transfers", "saves", "ballots", "clocks", "empty",
 }
 
-func newFault(dice *rand.Rand) fault {
+func newFault(dice *rand.Rand, kinds []string) fault {
 	f := fault{kind: kinds[dice.IntN(len(kinds))], whom: "leader", pick: dice.IntN(1000)}
 	switch n := dice.IntN(10); {
 	case n == 0:
@@ -45,21 +45,22 @@ type step struct {
 
 func (s step) String() string { return fmt.Sprintf("%v for %v", s.faults, s.hold) }
 
-// newPlan makes steps that take at least a duration together.
-func newPlan(dice *rand.Rand, duration time.Duration) (plan []step) {
+// newPlan makes steps that take at least a duration together, of some kinds of faults.
+func newPlan(dice *rand.Rand, duration time.Duration, kinds []string) (plan []step) {
 	upTo := func(most time.Duration) time.Duration { return time.Duration(dice.Int64N(int64(most))) }
 	for total := time.Duration(0); total < duration; {
 		s := step{hold: upTo(700 * time.Millisecond), calm: dice.IntN(3) > 0, gap: upTo(500 * time.Millisecond)}
 		if dice.IntN(5) == 0 {
 			s.hold = upTo(6 * time.Second)
 		}
-		if dice.IntN(15) == 0 {
-			// A node that forgets: a majority has to stay healthy, and be so beforehand.
-			s.faults, s.calm = []fault{{kind: "empty", whom: []string{"leader", "follower"}[dice.IntN(2)], pick: dice.IntN(1000)}}, true
-		} else {
-			for range 1 + dice.IntN(2)*dice.IntN(3) {
-				s.faults = append(s.faults, newFault(dice))
+		for range 1 + dice.IntN(2)*dice.IntN(3) {
+			f := newFault(dice, kinds)
+			if f.kind == "empty" {
+				// A node forgets: a majority has to stay healthy, and be so beforehand.
+				s.faults, s.calm = []fault{f}, true
+				break
 			}
+			s.faults = append(s.faults, f)
 		}
 		plan = append(plan, s)
 		total += s.hold + s.gap

@@ -27,7 +27,7 @@ type totals struct {
 }
 
 // round lets a cluster live, and returns what was found.
-func round(t *testing.T, seed uint64, duration time.Duration, nodes int, p plants, sum *totals) (found []string) {
+func round(t *testing.T, seed uint64, duration time.Duration, nodes int, kinds []string, p plants, sum *totals) (found []string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(seed, nodes, p)
@@ -39,7 +39,7 @@ func round(t *testing.T, seed uint64, duration time.Duration, nodes int, p plant
 		if w.ready() {
 			stop := make(chan struct{})
 			running := w.crowd(workloads, stop)
-			w.execute(newPlan(w.dice(2), duration), faults)
+			w.execute(newPlan(w.dice(2), duration, kinds), faults)
 			close(stop)
 			running.Wait()
 		}
@@ -103,7 +103,7 @@ func TestSim(t *testing.T) {
 		for _, seed := range seeds {
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {
 				t.Parallel()
-				for _, text := range round(t, seed, life, 3+2*int(seed%4/3), plants{}, sum) {
+				for _, text := range round(t, seed, life, 3+2*int(seed%4/3), everything, plants{}, sum) {
 					t.Errorf("HOLDFAST_SEED=%d: %s", seed, text)
 				}
 			})

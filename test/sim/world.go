@@ -10,6 +10,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -324,31 +325,32 @@ const recovery = time.Minute
 func (w *world) ready() bool {
 	began := time.Now()
 	for {
-		var why error
+		var why []error
 		for _, h := range w.hosts {
 			w.revive(h)
 			node := h.node()
 			if node == nil {
-				why = fmt.Errorf("%s does not run", h.name)
+				why = append(why, fmt.Errorf("%s does not run", h.name))
 			} else if err := node.Ready(); err != nil {
-				why = fmt.Errorf("%s: %w", h.name, err)
+				why = append(why, fmt.Errorf("%s, which is %s in term %d: %w", h.name, node.Status().Role, node.Status().Term, err))
 			}
 		}
 		switch {
-		case why == nil:
+		case len(why) == 0:
 			return true
 		case len(w.found()) > 0:
 			return false
 		case time.Since(began) > recovery:
-			w.find("not ready after %v: %v", recovery, why)
+			w.find("not ready after %v: %v", recovery, errors.Join(why...))
 			return false
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 }
 
-// agree compares the nodes' keyspaces.
+// agree compares the nodes' keyspaces, when nothing in them expires any more.
 func (w *world) agree() {
+	time.Sleep(2 * maxTokenTTL)
 	digests := map[string]string{}
 	for _, h := range w.hosts {
 		digest, err := h.node().Digest(context.Background())
