@@ -15,6 +15,14 @@ var mutations = []mutation{
 		file: "fsm/once.go", old: "if i, found := inc.find(seq); found {", new: "if i, found := inc.find(seq); found && false {",
 		pkg: "cluster", test: "TestAppliedAfterLeadershipWasLost",
 	}, {
+		name: "skip the once-table, while everything breaks",
+		file: "fsm/once.go", old: "if i, found := inc.find(seq); found {", new: "if i, found := inc.find(seq); found && false {",
+		pkg: "test/sim", test: "TestSim",
+	}, {
+		name: "install a snapshot that arrives late",
+		file: "cluster/latesnapshot.go", old: "ok && n.isPast(request)", new: "ok && false && n.isPast(request)",
+		pkg: "cluster", test: "TestLateSnapshot",
+	}, {
 		name: "apply twice after a restart: no once-table in snapshots",
 		file: "fsm/once.go", old: "for _, k := range inc.replies {\n\t\t\te.uint(k.seq)", new: "for _, k := range inc.replies {\n\t\t\te.uint(k.seq + 1<<40)",
 		pkg: "fsm", test: "TestRequestCountsOnce",
