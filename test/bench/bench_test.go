@@ -65,3 +65,22 @@ func TestMemory(t *testing.T) {
 		}
 	}
 }
+
+// Every type has a row for every size, and no element costs less than what is in it.
+func TestElements(t *testing.T) {
+	var out strings.Builder
+	if err := run(options{perElement: true, elements: 100_000, dir: t.TempDir()}, &out); err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile(`(?m)^[A-Z]+ +\d+ +(\d+)\.\d +(\d+)\.\d +\d+\.\d\d$`).FindAllStringSubmatch(out.String(), -1)
+	if len(rows) != len(filled)*len(sizes) {
+		t.Fatalf("rows are missing:\n%s", out.String())
+	}
+	for _, row := range rows {
+		for _, cost := range row[1:] {
+			if bytes, err := strconv.Atoi(cost); err != nil || bytes < 20 {
+				t.Errorf("an element of 20 bytes is held in %s: %s", cost, row[0])
+			}
+		}
+	}
+}

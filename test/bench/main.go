@@ -19,16 +19,18 @@ import (
 
 // options are what the command line may change.
 type options struct {
-	rounds   int
-	duration time.Duration // of one run
-	keys     int
-	others   float64        // CPUs that others may take during a run
-	only     *regexp.Regexp // of "SET c50 P16 leader"; nil for all
-	types    bool
-	memory   bool
-	sessions int
-	dir      string
-	flags    []string // of every node
+	rounds     int
+	duration   time.Duration // of one run
+	keys       int
+	others     float64        // CPUs that others may take during a run
+	only       *regexp.Regexp // of "SET c50 P16 leader"; nil for all
+	types      bool
+	memory     bool
+	sessions   int
+	perElement bool
+	elements   int // in all, of each type and size
+	dir        string
+	flags      []string // of every node
 }
 
 func main() {
@@ -41,10 +43,12 @@ func main() {
 	flag.BoolVar(&o.types, "types", false, "measure the main commands of each data type instead, at pipeline 16")
 	flag.BoolVar(&o.memory, "memory", false, "measure memory instead: resident bytes per session")
 	flag.IntVar(&o.sessions, "sessions", 1_000_000, "how many sessions --memory stores")
+	flag.BoolVar(&o.perElement, "elements", false, "measure memory instead: bytes per element of each collection type")
 	flag.StringVar(&o.dir, "dir", "", "where data is written (default a temporary directory)")
 	flag.Parse()
 	o.duration = time.Duration(*seconds * float64(time.Second))
 	o.flags = flag.Args()
+	o.elements = 300_000
 	if *only != "" {
 		o.only = regexp.MustCompile(*only)
 	}
@@ -77,8 +81,11 @@ func run(o options, out io.Writer) error {
 		}
 	}()
 
-	if o.memory {
+	switch {
+	case o.memory:
 		return measureMemory(s, binary, dir, o, out)
+	case o.perElement:
+		return measureElements(s, binary, dir, o, out)
 	}
 	if err := s.start(binary, dir, o); err != nil {
 		return err
