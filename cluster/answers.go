@@ -108,6 +108,13 @@ func (n *Node) handle(from *asker, kind byte, id uint64, payload []byte) {
 		answer(e.buf, d.err)
 	case askBroadcast:
 		answer(n.receive(payload), nil)
+	case askLead:
+		id := d.string()
+		if d.err != nil {
+			answer(nil, d.err)
+			return
+		}
+		go func() { answer(nil, n.handOver(id)) }()
 	case askCampaign:
 		dead, term := d.string(), d.uint()
 		if d.err != nil {

@@ -33,6 +33,7 @@ const (
 	askJoin                       // hello -> cluster id
 	askPromise                    // node id -> granted
 	askCampaign                   // dead node, term -> stands
+	askLead                       // node id -> nothing, once leadership has been handed to it
 	askBroadcast                  // message of the listeners -> answer of theirs
 	answerOK
 	answerError

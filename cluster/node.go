@@ -531,50 +531,6 @@ func (n *Node) Ready() error {
 	return nil
 }
 
-// TransferLeadership hands leadership to the voter whose log has come furthest, if
-// this node has it. Requests wait meanwhile.
-func (n *Node) TransferLeadership(ctx context.Context) error {
-	for {
-		r := n.raft()
-		if r == nil || r.State() != raft.Leader {
-			return nil
-		}
-		_, changed := n.route.get()
-		others, _, err := n.otherVoters(r)
-		if err != nil {
-			return err
-		}
-		id := n.furthest(others)
-		if id == "" {
-			return errors.New("no other voter answers")
-		}
-		if server, ok := n.server(r, raft.ServerID(id)); ok {
-			if err = r.LeadershipTransferToServer(server.ID, server.Address).Error(); err == nil {
-				n.route.pause(ctx, changed, n.config.ElectionTimeout)
-				return nil
-			}
-		}
-		if n.route.pause(ctx, changed, 5*time.Millisecond) != nil {
-			return fmt.Errorf("transfer leadership to %s: %w", id, err)
-		}
-	}
-}
-
-// furthest returns which of some nodes has the longest log, "" when none answers.
-func (n *Node) furthest(ids []string) string {
-	best, bestID := logState{}, ""
-	for _, l := range n.peers.links(ids) {
-		answer, err := l.call(askLogState, nil, 100*time.Millisecond)
-		if err != nil {
-			continue
-		}
-		if state, err := decodeLogState(answer); err == nil && (bestID == "" || best.before(state)) {
-			best, bestID = state, l.peer.NodeID
-		}
-	}
-	return bestID
-}
-
 // Done is closed when the node has ended; Err then says why, nil after Close.
 func (n *Node) Done() <-chan struct{} { return n.done }
 

@@ -14,6 +14,8 @@ var clusterCommands = []local{{
 	Command: fsm.Command{Name: "CLUSTER", Arity: -2, Group: "cluster", Since: "3.0.0",
 		Summary: "Commands about the cluster.", Cost: "Depends on subcommand."},
 	subs: []local{
+		{Command: fsm.Command{Name: "FAILOVER", Arity: -2, Flags: fsm.Admin | fsm.NoScript | fsm.Stale, Group: "cluster", Since: "3.0.0",
+			Summary: "Makes this node the leader.", Syntax: "[FORCE | TAKEOVER]", Cost: "O(1)"}, run: clusterFailover},
 		{Command: fsm.Command{Name: "INFO", Arity: 2, Flags: fsm.Stale, Group: "cluster", Since: "3.0.0",
 			Summary: "Describes the state of the cluster as this node sees it.", Cost: "O(1)"}, run: clusterInfo},
 		{Command: fsm.Command{Name: "KEYSLOT", Arity: 3, Flags: fsm.Stale, Group: "cluster", Since: "3.0.0",
@@ -62,6 +64,25 @@ func nodeHash(id string) string {
 
 func clusterMyID(c *conn, args [][]byte) (fsm.Reply, error) {
 	return fsm.BulkString(nodeHash(c.server.store.Status().NodeID)), nil
+}
+
+// clusterFailover answers when this node leads. Redis's FORCE and TAKEOVER promote a
+// replica without its master, or without a majority: here that would lose writes.
+func clusterFailover(c *conn, args [][]byte) (fsm.Reply, error) {
+	if len(args) > 3 {
+		return nil, fsm.ErrSyntax
+	}
+	if len(args) == 3 {
+		switch option := strings.ToUpper(string(args[2])); option {
+		case "FORCE", "TAKEOVER":
+			return nil, fsm.NewError("ERR", option+" is not supported: only a majority of the nodes makes a leader")
+		}
+		return nil, fsm.ErrSyntax
+	}
+	if err := c.server.store.Lead(c.ctx); err != nil {
+		return nil, err
+	}
+	return fsm.OK, nil
 }
 
 func clusterInfo(c *conn, args [][]byte) (fsm.Reply, error) {

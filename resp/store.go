@@ -32,6 +32,9 @@ type Store interface {
 	// Save writes a snapshot to disk and returns when it is there.
 	Save(ctx context.Context) error
 
+	// Lead makes this node the cluster's leader, in place of another; its error says why not.
+	Lead(ctx context.Context) error
+
 	// Settle returns when every node that can be reached has applied all writes that were
 	// acknowledged before the call.
 	Settle(ctx context.Context) error

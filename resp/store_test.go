@@ -125,6 +125,7 @@ func (s *memoryStore) Digest(ctx context.Context) (string, error) {
 }
 
 func (s *memoryStore) Settle(context.Context) error { return nil }
+func (s *memoryStore) Lead(context.Context) error   { return nil }
 func (s *memoryStore) Users() *fsm.Users            { return s.machine.Users() }
 
 func (s *memoryStore) Broadcast(_ context.Context, message []byte) [][]byte {

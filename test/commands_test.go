@@ -35,6 +35,7 @@ var different = map[string]string{
 	"latency|doctor":      "advice for this server",
 	"latency|graph":       "drawn in columns",
 	"monitor":             "shows the commands of the clients of the node that is asked, not those that scripts call; not inside MULTI",
+	"cluster|failover":    "answers when this node leads; no FORCE, no TAKEOVER: only a majority makes a leader",
 	"shutdown":            "as SIGTERM; the log has every write, so only SAVE takes a snapshot",
 	"slowlog|get":         "of the node that is asked; times have replication in them",
 	"object|encoding":     "what a Redis has that has just loaded the value",
@@ -68,7 +69,7 @@ var different = map[string]string{
 
 // refused tells why commands of Redis will not be served.
 var refused = map[string]string{
-	"asking": "there are no slots", "cluster": "there are no slots: INFO says cluster_enabled:0", "failover": "CLUSTER FAILOVER is planned",
+	"asking": "there are no slots", "cluster": "there are no slots: INFO says cluster_enabled:0", "failover": "CLUSTER FAILOVER does it",
 	"migrate": "there is one cluster, without slots to move", "module": "there are no modules",
 	"replicaof": "replication is the nodes' own", "slaveof": "replication is the nodes' own",
 	"restore-asking": "there are no slots", "pfdebug": "for the developers of Redis", "pfselftest": "for the developers of Redis",
@@ -76,7 +77,7 @@ var refused = map[string]string{
 }
 
 // planned are those among the refused containers' commands that will come.
-var planned = []string{"cluster|failover", "cluster|forget", "cluster|meet"}
+var planned = []string{"cluster|forget", "cluster|meet"}
 
 // docs/commands.md tells how every command of Redis 7.0 stands here. What is done is what
 // a node lists; go test ./test -run TestCommandsPage -update writes the page.

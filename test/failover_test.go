@@ -140,6 +140,64 @@ func TestStopLeader(t *testing.T) {
 	agree(t, c)
 }
 
+// Leadership moves to the node that CLUSTER FAILOVER is sent to. Clients of all nodes
+// see no error.
+func TestClusterFailover(t *testing.T) {
+	c := start(t)
+	var pauses, calm workload.Pauses
+	for i := range 7 {
+		leader, err := c.Leader()
+		if err != nil {
+			t.Fatal(err)
+		}
+		heir := c.Others(leader)[i%2]
+		load := crowd(c.Nodes, fmt.Sprintf("failover%d.", i))
+		pause, err := load.Measure(watch, func() error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		calm = append(calm, pause)
+		pause, err = load.Measure(watch, func() error {
+			reply, err := heir.Do("CLUSTER", "FAILOVER")
+			if err == nil && reply != "OK" {
+				err = fmt.Errorf("CLUSTER FAILOVER: %v", reply)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pauses = append(pauses, pause)
+		verify(t, load, leader.Addr)
+		if now, err := c.Leader(); err != nil || now != heir {
+			t.Errorf("%v leads (%v), want %s", now, err, heir.Name)
+		}
+	}
+	t.Logf("CLUSTER FAILOVER, longest wait of 30 clients: %v; without: %v", pauses, calm)
+	if p50, limit := pauses.Percentile(50), 50*time.Millisecond+calm.Percentile(50); p50 > limit {
+		t.Errorf("p50 %v, want at most %v", p50, limit)
+	}
+
+	leader, err := c.Leader()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for option, want := range map[string]string{
+		"":      "ERR You should send CLUSTER FAILOVER to a replica",
+		"FORCE": "ERR FORCE is not supported: only a majority of the nodes makes a leader",
+		"now":   "ERR syntax error",
+	} {
+		args := []string{"CLUSTER", "FAILOVER"}
+		if option != "" {
+			args = append(args, option)
+		}
+		if reply, err := leader.Do(args...); err == nil || err.Error() != want {
+			t.Errorf("%v: %v, %v; want %s", args, reply, err, want)
+		}
+	}
+	agree(t, c)
+}
+
 // Clients of a node that is asked to stop get the replies to what they have sent, or a
 // clean end and nothing done. Under full load on all nodes nothing is lost meanwhile.
 func TestStopLeaderWithClients(t *testing.T) {

@@ -1,0 +1,111 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// TransferLeadership hands leadership to the voter whose log has come furthest, if
+// this node has it. Requests wait meanwhile.
+func (n *Node) TransferLeadership(ctx context.Context) error {
+	for {
+		r := n.raft()
+		if r == nil || r.State() != raft.Leader {
+			return nil
+		}
+		_, changed := n.route.get()
+		others, _, err := n.otherVoters(r)
+		if err != nil {
+			return err
+		}
+		id := n.furthest(others)
+		if id == "" {
+			return errors.New("no other voter answers")
+		}
+		if server, ok := n.server(r, raft.ServerID(id)); ok {
+			if err = r.LeadershipTransferToServer(server.ID, server.Address).Error(); err == nil {
+				n.route.pause(ctx, changed, n.config.ElectionTimeout)
+				return nil
+			}
+		}
+		if n.route.pause(ctx, changed, 5*time.Millisecond) != nil {
+			return fmt.Errorf("transfer leadership to %s: %w", id, err)
+		}
+	}
+}
+
+// furthest returns which of some nodes has the longest log, "" when none answers.
+func (n *Node) furthest(ids []string) string {
+	best, bestID := logState{}, ""
+	for _, l := range n.peers.links(ids) {
+		answer, err := l.call(askLogState, nil, 100*time.Millisecond)
+		if err != nil {
+			continue
+		}
+		if state, err := decodeLogState(answer); err == nil && (bestID == "" || best.before(state)) {
+			best, bestID = state, l.peer.NodeID
+		}
+	}
+	return bestID
+}
+
+var (
+	// ErrLeads is what Lead says at the leader, in Redis's words.
+	ErrLeads = &Error{"ERR", "You should send CLUSTER FAILOVER to a replica"}
+
+	// ErrNotVoter is what Lead says at a node that is no voter, or not yet.
+	ErrNotVoter = &Error{"ERR", "this node is not a voter, and cannot lead"}
+)
+
+// Lead has the leader hand over to this node, and returns when it leads, or within
+// the commit timeout. Requests wait meanwhile.
+func (n *Node) Lead(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, n.config.CommitTimeout)
+	defer cancel()
+	for {
+		leader, changed := n.route.get()
+		r := n.raft()
+		switch {
+		case r == nil || !n.isVoter(r):
+			return ErrNotVoter
+		case leader == n.identity.NodeID:
+			return ErrLeads
+		}
+		err := error(errLinkDown)
+		if l := n.peers.link(leader); l != nil {
+			var e encoder
+			e.string(n.identity.NodeID)
+			_, err = l.call(askLead, e.buf, 2*n.config.ElectionTimeout)
+		}
+		wait := retryLead
+		if err == nil {
+			wait = n.config.ElectionTimeout
+		}
+		if n.route.pause(ctx, changed, wait) != nil {
+			return ErrNoLeader
+		}
+		if n.route.leading() {
+			return nil
+		}
+	}
+}
+
+const retryLead = 20 * time.Millisecond
+
+// handOver makes another voter the leader, if this node leads.
+func (n *Node) handOver(id string) error {
+	r := n.raft()
+	if r == nil || r.State() != raft.Leader {
+		return errNotLeader
+	}
+	server, ok := n.server(r, raft.ServerID(id))
+	if !ok || server.Suffrage != raft.Voter {
+		return ErrNotVoter
+	}
+	n.log.Info("handing over leadership", "to", id)
+	return r.LeadershipTransferToServer(server.ID, server.Address).Error()
+}

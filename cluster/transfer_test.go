@@ -1,0 +1,71 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Leadership goes where it is wanted, and whoever writes meanwhile only waits.
+func TestLead(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	var written atomic.Int64
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := int64(1); ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if got, want := c.write(int(i%3), "INCR n"), fmt.Sprintf(":%d\r\n", i); got != want {
+				t.Errorf("increment %d: %q", i, got)
+				return
+			}
+			written.Store(i)
+		}
+	}()
+	for round := range 6 {
+		i := (c.leader() + 1) % 3
+		if err := c.nodes[i].Lead(context.Background()); err != nil {
+			t.Fatalf("round %d: n%d: %v", round, i+1, err)
+		}
+		if !c.nodes[i].route.leading() {
+			t.Errorf("round %d: n%d does not lead", round, i+1)
+		}
+		if err := c.nodes[i].Lead(context.Background()); !errors.Is(err, ErrLeads) {
+			t.Errorf("at the leader: %v", err)
+		}
+		before := written.Load()
+		c.eventually(func() error {
+			if written.Load() == before {
+				return errors.New("nothing was written under the new leader")
+			}
+			return nil
+		})
+	}
+	close(stop)
+	<-done
+}
+
+// Without a majority nobody is made leader.
+func TestLeadAlone(t *testing.T) {
+	c := newCluster(t, 3, func(config *Config) { config.CommitTimeout = time.Second })
+	last := (c.leader() + 1) % 3
+	for i := range 3 {
+		if i != last {
+			c.stop(i)
+		}
+	}
+	n := c.nodes[last]
+	c.eventually(func() error { // it leads until it misses the others
+		if err := n.Lead(context.Background()); !errors.Is(err, ErrNoLeader) {
+			return fmt.Errorf("got %v, want %w", err, ErrNoLeader)
+		}
+		return nil
+	})
+}
