@@ -10,6 +10,7 @@ import (
 // A node that was cut off works again soon after it can be reached: nothing waits for the
 // kernel to send once more what it could not deliver, which it does ever more seldom.
 func TestHealedWire(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	binary, err := harness.Build(dir)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 // What was acknowledged is there after the power of all nodes has gone at once: nothing is
 // acknowledged that is not fsynced on a majority.
 func TestPowerCut(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	binary, err := harness.Build(dir)
 	if err != nil {

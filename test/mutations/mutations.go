@@ -82,5 +82,9 @@ var mutations = []mutation{
 		name: "take damage for the end of the log",
 		file: "cluster/segments.go", old: "after > 0 {", new: "after > 0 && false {",
 		pkg: "cluster", test: "TestDamagedLog",
+	}, {
+		name: "leave it to the kernel when to send once more",
+		file: "cluster/delivery_linux.go", old: "conn.(syscall.Conn); ok {", new: "conn.(syscall.Conn); ok && false {",
+		pkg: "test/chaos", test: "TestHealedWire",
 	},
 }
