@@ -24,6 +24,8 @@ type walFiles struct {
 	mu     sync.Mutex
 	filled int64 // size of the file at spare, 0 without one
 	work   sync.WaitGroup
+
+	filling sync.Mutex // of one file at a time: see fill
 }
 
 func newWALFiles(disk Disk, spare string) *walFiles {
@@ -128,6 +130,12 @@ func (w *walFiles) Delete(dir, name string) error {
 // fill prepares the spare file. Without it the log does as well, only slower, so that
 // a failure (a full disk) is not reported here.
 func (w *walFiles) fill(size int64) {
+	// Of two who fill one file, the slower would go on when it has become a segment, and
+	// overwrite what the log has written.
+	if !w.filling.TryLock() {
+		return
+	}
+	defer w.filling.Unlock()
 	w.mu.Lock()
 	have := w.filled
 	w.mu.Unlock()
