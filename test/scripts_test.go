@@ -227,7 +227,7 @@ func drill(t *testing.T, flags string, args ...string) (string, int) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, filepath.Join(harness.Root(), "scripts", "drill"), args...)
-	command.Env = append(os.Environ(), "HOLDFAST_BIN="+binary, "HOLDFAST_FLAGS="+flags)
+	command.Env = append(os.Environ(), "HOLDFAST_BIN="+binary, "HOLDFAST_FLAGS="+flags, "TMPDIR="+t.TempDir())
 	out, err := command.CombinedOutput()
 	if err != nil && command.ProcessState == nil {
 		t.Fatal(err)
