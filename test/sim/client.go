@@ -97,6 +97,7 @@ func (c *client) run(request fsm.Request) (any, outcome) {
 	value, _ := parse(string(replies[0]))
 	if text, ok := value.(error); ok {
 		c.world.find("%s answers %q with %v", c.host.name, request.Calls, text)
+		return nil, refused
 	}
 	return value, done
 }
