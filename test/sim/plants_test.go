@@ -13,7 +13,6 @@ func TestPlants(t *testing.T) {
 		plants plants
 		kinds  []string
 	}{
-		"answer reads locally":     {plants{localReads: true}, []string{"alone", "mute", "pause", "split"}},
 		"acknowledge before fsync": {plants{noFsync: true}, []string{"power", "crash"}},
 		"forget the vote":          {plants{forgetVote: true}, []string{"ballots"}},
 	} {

@@ -41,7 +41,6 @@ type world struct {
 
 // plants are bugs: what a world is made of then breaks a promise, and has to be found out.
 type plants struct {
-	localReads bool // answer reads without asking whether the node still leads
 	noFsync    bool // acknowledge what is not on the disk
 	forgetVote bool // lose the vote when a process ends
 }
@@ -123,7 +122,6 @@ func (h *host) config() cluster.Config {
 		c.Join = nil
 	}
 	c.CommitTimeout = 5 * time.Second
-	c.UnsafeLocalReads = h.world.plants.localReads
 	// Segments and snapshots are small and many, and whoever was away finds the log gone.
 	c.SegmentBytes, c.SnapshotBytes, c.TrailingLogs = 64<<10, 16<<10, 20
 	c.Logger = h.world.log.logger()
