@@ -21,7 +21,9 @@ var filled = []collection{
 	{"HSET", func(i int) []string { return []string{fmt.Sprintf("field:%014d", i), fmt.Sprintf("value:%014d", i)} }},
 	{"RPUSH", func(i int) []string { return []string{fmt.Sprintf("element:%012d", i)} }},
 	{"SADD", func(i int) []string { return []string{fmt.Sprintf("element:%012d", i)} }},
-	{"ZADD", func(i int) []string { return []string{strconv.Itoa(i * 7919 % 1000003), fmt.Sprintf("member:%013d", i)} }},
+	{"ZADD", func(i int) []string {
+		return []string{strconv.Itoa(i * 7919 % 1000003), fmt.Sprintf("member:%013d", i)}
+	}},
 }
 
 var sizes = []int{10, 1000, 100_000}
