@@ -72,14 +72,14 @@ func round(t *testing.T, seed uint64, duration time.Duration, nodes int, kinds [
 
 // Clusters keep their promises in virtual time while everything breaks.
 //
-// HOLDFAST_SIM is how long all of them live together, in their own time, 30 minutes
+// HOLDFAST_SIM is how long all of them live together, in their own time, 10 minutes
 // without it. HOLDFAST_SEED is the seed of an earlier cluster, which alone is made then:
 // the same things are broken at the same moments, although goroutines may run in another
 // order. With HOLDFAST_TEST_LOG what it went through is printed.
 //
 //	HOLDFAST_SIM=10h go test ./test/sim -run TestSim -timeout 2h -v
 func TestSim(t *testing.T) {
-	duration := 30 * time.Minute
+	duration := 10 * time.Minute
 	if s := os.Getenv("HOLDFAST_SIM"); s != "" {
 		var err error
 		if duration, err = time.ParseDuration(s); err != nil {
