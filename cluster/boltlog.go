@@ -60,6 +60,10 @@ func careful(path string, read func() error) (err error) {
 	return read()
 }
 
+// IsMonotonic has raft clear the log when it installs a snapshot that reaches beyond it, so
+// that there are no gaps (raft.MonotonicLogStore).
+func (b boltLog) IsMonotonic() bool { return true }
+
 func (b boltLog) StoreLog(entry *raft.Log) error { return b.StoreLogs([]*raft.Log{entry}) }
 
 func (b boltLog) StoreLogs(entries []*raft.Log) error {

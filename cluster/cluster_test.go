@@ -413,7 +413,16 @@ func TestRestartFromSnapshotAndLog(t *testing.T) {
 }
 
 func TestFollowerCatchesUpBySnapshot(t *testing.T) {
-	c := newCluster(t, 3, func(config *Config) { config.TrailingLogs = 1 })
+	for _, store := range []string{"wal", "bolt"} {
+		t.Run(store, func(t *testing.T) { testCatchUp(t, store, false) })
+		t.Run(store+", crash in between", func(t *testing.T) { testCatchUp(t, store, true) })
+	}
+}
+
+// testCatchUp has a follower get a snapshot that reaches beyond its log, and starts it
+// again. With crash it already has the snapshot when it comes back, and its old log.
+func testCatchUp(t *testing.T, store string, crash bool) {
+	c := newCluster(t, 3, func(config *Config) { config.TrailingLogs, config.LogStore = 1, store })
 	away := (c.leader() + 1) % 3
 	c.stop(away)
 	here := c.leader()
@@ -427,10 +436,25 @@ func TestFollowerCatchesUpBySnapshot(t *testing.T) {
 			}
 		}
 	}
+	if crash {
+		snapshots := func(i int) string { return filepath.Join(c.config(i).Dir, raftDir, "snapshots") }
+		if err := os.RemoveAll(snapshots(away)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.CopyFS(snapshots(away), os.DirFS(snapshots(here))); err != nil {
+			t.Fatal(err)
+		}
+	}
 	c.write(here, "SET k v")
+	for range 2 {
+		c.start(away)
+		c.ready()
+		c.same()
+		c.write(here, "INCR n")
+		c.same()
+		c.stop(away)
+	}
 	c.start(away)
-	c.ready()
-	c.same()
 	if first, _ := c.nodes[here].storage.log.FirstIndex(); first < 50 {
 		t.Errorf("the log still begins at entry %d", first)
 	}

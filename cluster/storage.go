@@ -83,7 +83,21 @@ func openStorage(c *Config, clusterID string, fresh bool, took func(event string
 	if begun, _ := s.stable.Get(begunKey); len(begun) > 0 && covered == 0 {
 		return s, errDamaged("the log in %s has lost its content", dir)
 	}
-	return s, nil
+	return s, s.dropCovered(covered)
+}
+
+// dropCovered clears a log that ends before the newest snapshot does: raft has installed
+// the snapshot and had no time to clear the log. The next entry would leave a gap.
+func (s *storage) dropCovered(covered uint64) error {
+	first, err := s.log.FirstIndex()
+	if err != nil {
+		return err
+	}
+	last, err := s.log.LastIndex()
+	if err != nil || last == 0 || last >= covered {
+		return err
+	}
+	return s.log.DeleteRange(first, last)
 }
 
 // begin notes that the node has had entries.
