@@ -114,7 +114,7 @@ func (n *Node) handle(from *asker, kind byte, id uint64, payload []byte) {
 			answer(nil, d.err)
 			return
 		}
-		go func() { answer(nil, n.handOver(id)) }()
+		go func() { answer(nil, n.leadTo(id)) }()
 	case askCampaign:
 		dead, term := d.string(), d.uint()
 		if d.err != nil {

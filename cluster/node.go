@@ -58,8 +58,9 @@ type Node struct {
 	metMember    atomic.Bool // another node of the cluster has been met since the start
 	started      time.Time
 
-	admitting baton
-	admitted  map[string]uint64 // node id -> the process that was admitted under it
+	admitting    baton
+	transferring baton             // see handOver
+	admitted     map[string]uint64 // node id -> the process that was admitted under it
 
 	ctx     context.Context // ends with closing
 	cancel  context.CancelFunc
@@ -90,7 +91,7 @@ func Open(ctx context.Context, config Config) (*Node, error) {
 	n := &Node{
 		config: config, log: config.Logger.With("node", id.NodeID), lock: lock, boot: rand.Uint64() | 1,
 		identity: id, machine: fsm.New(), route: newRoute(id.NodeID), started: time.Now(),
-		admitting: newBaton(), admitted: map[string]uint64{}, closing: make(chan struct{}), done: make(chan struct{}),
+		admitting: newBaton(), transferring: newBaton(), admitted: map[string]uint64{}, closing: make(chan struct{}), done: make(chan struct{}),
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.peers, n.formation = newPeers(n), &formation{n: n, state: "starting"}
@@ -573,6 +574,7 @@ func (n *Node) end() {
 	close(n.closing)
 	n.cancel()
 	if r := n.raft(); r != nil {
+		n.transferring.take()
 		r.Shutdown().Error()
 	}
 	n.outbox.abort()

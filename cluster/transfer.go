@@ -27,7 +27,7 @@ func (n *Node) TransferLeadership(ctx context.Context) error {
 			return errors.New("no other voter answers")
 		}
 		if server, ok := n.server(r, raft.ServerID(id)); ok {
-			if err = r.LeadershipTransferToServer(server.ID, server.Address).Error(); err == nil {
+			if err = n.handOver(r, server); err == nil {
 				n.route.pause(ctx, changed, n.config.ElectionTimeout)
 				return nil
 			}
@@ -96,8 +96,8 @@ func (n *Node) Lead(ctx context.Context) error {
 
 const retryLead = 20 * time.Millisecond
 
-// handOver makes another voter the leader, if this node leads.
-func (n *Node) handOver(id string) error {
+// leadTo makes another voter the leader, if this node leads.
+func (n *Node) leadTo(id string) error {
 	r := n.raft()
 	if r == nil || r.State() != raft.Leader {
 		return errNotLeader
@@ -107,5 +107,18 @@ func (n *Node) handOver(id string) error {
 		return ErrNotVoter
 	}
 	n.log.Info("handing over leadership", "to", id)
-	return r.LeadershipTransferToServer(server.ID, server.Address).Error()
+	return n.handOver(r, server)
+}
+
+// handOver waits until raft has handed leadership over, or for an election timeout. Raft
+// never answers a transfer that it has not begun when it is shut down, so that Close holds
+// the baton at that time, for good.
+func (n *Node) handOver(r *raft.Raft, to raft.Server) error {
+	select {
+	case n.transferring <- struct{}{}:
+		defer n.transferring.give()
+	case <-n.closing:
+		return ErrClosed
+	}
+	return r.LeadershipTransferToServer(to.ID, to.Address).Error()
 }

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/raft"
 )
 
 // Leadership goes where it is wanted, and whoever writes meanwhile only waits.
@@ -68,4 +70,30 @@ func TestLeadAlone(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// Raft that has been shut down may take a transfer, and never answers it.
+func TestTransferAfterClose(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	i := c.leader()
+	n := c.nodes[i]
+	r := n.raft()
+	heir, _ := n.server(r, raft.ServerID(c.config((i+1)%3).ID))
+	c.stop(i)
+	ended := make(chan error, 10)
+	go func() {
+		for range cap(ended) {
+			ended <- n.handOver(r, heir)
+		}
+	}()
+	for range cap(ended) {
+		select {
+		case err := <-ended:
+			if !errors.Is(err, ErrClosed) {
+				t.Errorf("got %v, want %v", err, ErrClosed)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("a transfer never ended")
+		}
+	}
 }

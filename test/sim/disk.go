@@ -183,6 +183,13 @@ func (d *disk) point(do func()) {
 	}
 }
 
+// spare takes back a crash that has not come yet.
+func (d *disk) spare() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.crashAt = 0
+}
+
 // crashSoon has the host crash at one of the next points.
 func (d *disk) crashSoon(within int, crash func()) {
 	d.mu.Lock()

@@ -220,6 +220,15 @@ func (h *host) crashSoon(within int) {
 	}
 }
 
+// spare takes back a crash that has not come yet.
+func (h *host) spare() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.process != nil {
+		h.process.disk.spare()
+	}
+}
+
 // crashed reports whether the process has died by itself.
 func (h *host) crashed() bool {
 	h.mu.Lock()
