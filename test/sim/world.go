@@ -189,10 +189,7 @@ func (h *host) kill(powerCut bool) {
 		h.disk.forget()
 	}
 	h.process = nil
-	if h.resumed != nil {
-		close(h.resumed)
-		h.resumed = nil
-	}
+	h.unpause()
 }
 
 // stop ends it as SIGTERM does.
@@ -277,6 +274,11 @@ func (h *host) pause() {
 func (h *host) resume() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.unpause()
+}
+
+// unpause is called with mu held.
+func (h *host) unpause() {
 	if h.resumed != nil {
 		close(h.resumed)
 		h.resumed = nil
