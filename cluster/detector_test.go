@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -236,4 +237,55 @@ func TestReadAfterElection(t *testing.T) {
 	if got := c.read(0, "GET k"); got != string(fsm.BulkString("new")) {
 		t.Errorf("n1 answers %q after its election", got)
 	}
+}
+
+// A candidate that was told to stand, and hears of a leader of its own term, notes the
+// name and stays a candidate. Should that leader die before it says more, the candidate
+// must not refuse its vote for the sake of the name for ever: here it alone can be asked,
+// and its own log is too short to win.
+func TestCandidateForgetsLeader(t *testing.T) {
+	const timeout = time.Second
+	network := newNetwork()
+	c := newCluster(t, 3, func(config *Config) {
+		config.ElectionTimeout = timeout
+		network.alter(config)
+	})
+	c.lead(0)
+	c.level()
+	n1, n2, n3 := c.nodes[0].raft(), c.nodes[1].raft(), c.nodes[2].raft()
+	mute := func(names ...string) { // what these nodes say to n2, and n2 to anybody, is lost
+		network.slow(func(from, to string, kind byte) time.Duration {
+			if kind == raftConn && (from == "n2") != (to == c.bus[1]) && (from == "n2" || slices.Contains(names, from)) {
+				return -1
+			}
+			return 0
+		})
+	}
+	until := func(what string, done func() bool) {
+		t.Helper()
+		c.eventually(func() error {
+			if !done() {
+				return errors.New(what)
+			}
+			return nil
+		})
+	}
+	mute("n1")
+	term := n1.CurrentTerm()
+	if err := errors.Join(c.nodes[1].timeoutNow(), c.nodes[2].timeoutNow()); err != nil {
+		t.Fatal(err)
+	}
+	until("n3 does not lead", func() bool { return n3.State() == raft.Leader && n3.CurrentTerm() == term+1 })
+	until("n2 is no candidate that knows a leader", func() bool {
+		_, leader := n2.LeaderWithID()
+		return n2.State() == raft.Candidate && leader == "n3"
+	})
+	mute("n1", "n3")
+	c.write(0, "SET a 1") // on n1 and n3
+	if n1.LastIndex() <= n2.LastIndex() {
+		t.Fatal("n2 has the entry")
+	}
+	c.crash(2, network)
+	network.slow(nil)
+	c.write(0, "SET a 2")
 }

@@ -93,11 +93,17 @@ func (n *Node) watchSilence(r *raft.Raft) {
 				measured, by = now, leader
 				n.silence.measure(l)
 			}
-			if leader == n.identity.NodeID || r.State() != raft.Follower {
+			if r.State() == raft.Leader {
 				leader = ""
 			}
-			if n.silence.look(leader, r.LastContact(), now) {
+			if !n.silence.look(leader, r.LastContact(), now) {
+				continue
+			}
+			switch r.State() {
+			case raft.Follower:
 				n.replaceSilent(r, leader)
+			case raft.Candidate:
+				n.forget(leader)
 			}
 		case <-n.closing:
 			return
@@ -120,6 +126,16 @@ func (n *Node) replaceSilent(r *raft.Raft, leader string) {
 		return
 	}
 	n.log.Info("leader is silent", "leader", leader, "term", term)
+}
+
+// forget has a candidate forget a leader. One that raft was told to become keeps the name
+// of a leader that it hears of in its own term; when that leader dies it would refuse its
+// vote to everybody else for ever. TimeoutNow is what makes raft forget.
+func (n *Node) forget(leader string) {
+	n.log.Info("leader is silent: forgetting it", "leader", leader)
+	if err := n.timeoutNow(); err != nil {
+		n.log.Warn("forgetting the leader", "error", err)
+	}
 }
 
 var errNotSilent = errors.New("the leader of the term is not silent")
