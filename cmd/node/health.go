@@ -14,7 +14,8 @@ import (
 )
 
 // health serves /healthz, the process lives; /readyz, it has a leader and has caught
-// up (a node that is not ready says why); and /status, lines "name:value" about it.
+// up (a node that is not ready says why); /status, lines "name:value" about it; and
+// /metrics, the same and more for Prometheus.
 func health(node *cluster.Node, profiling bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
@@ -33,6 +34,7 @@ func health(node *cluster.Node, profiling bool) http.Handler {
 		}
 		fmt.Fprintf(w, "id:%s\nrole:%s\nleader:%s\nterm:%d\napplied:%d\nkeys:%d\n", s.NodeID, s.Role, s.LeaderID, s.Term, s.AppliedIndex, keys)
 	})
+	mux.Handle("GET /metrics", serveMetrics(node))
 	if profiling {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

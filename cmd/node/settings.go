@@ -20,7 +20,7 @@ type settings struct {
 	ID        string `group:"Node" help:"Name of the node within its cluster, for ever. Default: that of the directory, or a new one." placeholder:"NAME"`
 	Dir       string `group:"Node" help:"Directory of the node's data." default:"holdfast-data" placeholder:"DIR"`
 	Listen    string `group:"Node" help:"Where clients connect." default:"127.0.0.1:6379" placeholder:"HOST:PORT"`
-	HTTP      string `group:"Node" name:"http" help:"Where /healthz and /readyz are served. Default: nowhere." placeholder:"HOST:PORT"`
+	HTTP      string `group:"Node" name:"http" help:"Where /healthz, /readyz, /status and /metrics are served. Default: nowhere." placeholder:"HOST:PORT"`
 	Pprof     bool   `group:"Node" hidden:"" help:"Serve /debug/pprof at --http as well."`
 	LogLevel  string `group:"Node" help:"Least level of what is logged: debug, info, warn or error." default:"info" enum:"debug,info,warn,error"`
 	LogFormat string `group:"Node" help:"Format of the log: text, json, or auto for text on a terminal." default:"auto" enum:"auto,text,json"`
