@@ -95,7 +95,7 @@ func TestChaos(t *testing.T) {
 	}
 
 	a.workloads = []workload{
-		&registers{seen: map[string]int64{}}, &counters{}, &sets{sets: map[string]*growing{}}, &lists{keys: map[string]bool{}},
+		&registers{}, &counters{}, &sets{sets: map[string]*growing{}}, &lists{keys: map[string]bool{}},
 		&sessions{}, &queues{jobs: map[string]*job{}, workers: map[*client]bool{}},
 	}
 	for _, n := range a.Nodes {

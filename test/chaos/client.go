@@ -8,16 +8,12 @@ import (
 	"time"
 
 	"holdfast/test/harness"
+	"holdfast/test/history"
 )
 
-// outcome is what a client knows of a command.
-type outcome int
+type outcome = history.Outcome
 
-const (
-	done    outcome = iota // it has an answer
-	refused                // it did not run
-	unknown                // it may have run, or may run yet
-)
+const done, refused, unknown = history.Done, history.Refused, history.Unknown
 
 // client runs one command at a time, at one node.
 type client struct {

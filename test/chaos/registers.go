@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -12,12 +11,7 @@ import (
 
 // registers are read, set, exchanged, counted up and deleted by everybody. Their
 // histories have to be linearizable.
-type registers struct {
-	mu         sync.Mutex
-	values     int64
-	seen       map[string]int64 // what somebody saw last: CAS is worth trying from there
-	operations []porcupine.Operation
-}
+type registers struct{ history.Registers }
 
 const (
 	registersAtATime = 4
@@ -26,61 +20,29 @@ const (
 	registerTurn = 2 * time.Second
 )
 
+var registerMix = history.Mix{{"GET", 35}, {"SET", 20}, {"CAS", 25}, {"INCR", 10}, {"SETNX", 5}, {"DEL", 5}}
+
 func (r *registers) step(c *client) {
 	turn := time.Since(c.arena.start) / registerTurn
-	op := history.Op{Key: fmt.Sprintf("register:%d:%d", turn, c.dice.IntN(registersAtATime))}
-	r.mu.Lock()
-	r.values += 1000 // leaves room for increments, so that every value tells where it is from
-	op.Value, op.Expect = r.values, r.seen[op.Key]
-	r.mu.Unlock()
-	switch n := c.dice.IntN(100); {
-	case n < 35 || c.napped:
+	op := r.Choose(c.dice, fmt.Sprintf("register:%d:%d", turn, c.dice.IntN(registersAtATime)), registerMix)
+	if c.napped {
 		op.Name = "GET"
-	case n < 55:
-		op.Name = "SET"
-	case n < 80:
-		op.Name = "CAS"
-	case n < 90:
-		op.Name = "INCR"
-	case n < 95:
-		op.Name = "SETNX"
-	default:
-		op.Name = "DEL"
 	}
-	operation, ok := keep(c, op)
-	if !ok {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.operations = append(r.operations, operation)
-	switch result := operation.Output.(history.Result); {
-	case result.Unknown || result.Nil:
-	case op.Name == "GET" || op.Name == "INCR":
-		r.seen[op.Key] = result.Value
-	case op.Name == "SET", op.Name == "CAS" && result.Value == 1:
-		r.seen[op.Key] = op.Value
+	if operation, ok := keep(c, op); ok {
+		r.Add(operation)
 	}
 }
 
 // keep runs an operation; false says that nothing was learned from it.
 func keep(c *client, op history.Op) (porcupine.Operation, bool) {
-	id := int(c.id)
+	id := c.id // do takes another after an unknown outcome
 	reply, out := c.do(op.Args()...)
 	op.Call, op.End = c.call, c.end
-	switch {
-	case out == refused:
-		return porcupine.Operation{}, false
-	case out == unknown && (op.Name == "GET" || op.Name == "PTTL"):
-		return porcupine.Operation{}, false
-	case out == unknown:
-		return history.Operation(id, op, history.Result{Unknown: true}), true
-	}
-	return history.Operation(id, op, history.Answer(reply)), true
+	return history.Learned(int(id), op, reply, out)
 }
 
 func (r *registers) judge(c *client) error {
-	if err := history.Check(r.operations, checkTime); err != nil {
+	if err := r.Check(checkTime); err != nil {
 		c.arena.find("registers: %v", err)
 	}
 	return nil

@@ -32,11 +32,11 @@ type Recorder struct {
 	// Seed is of the dice that choose commands, keys and pauses.
 	Seed uint64
 
-	mu         sync.Mutex
-	operations []porcupine.Operation
-	clients    int
-	values     int64
-	err        error
+	registers Registers
+
+	mu      sync.Mutex
+	clients int
+	err     error
 }
 
 // Run records until stop is closed and returns the history, or the first answer that no
@@ -84,7 +84,7 @@ func (r *Recorder) Run(stop <-chan struct{}) ([]porcupine.Operation, error) {
 		})
 	}
 	done.Wait()
-	return r.operations, r.err
+	return r.registers.operations, r.err
 }
 
 func (r *Recorder) rest(dice *rand.Rand) (rest time.Duration, napping bool) {
@@ -101,31 +101,17 @@ func (r *Recorder) number() int {
 	return r.clients
 }
 
+// mix has deadlines in it: SETPX is a SET with one.
+var mix = Mix{{"GET", 40}, {"SET", 15}, {"SETPX", 10}, {"INCR", 15}, {"DEL", 5}, {"SETNX", 4}, {"PEXPIRE", 4}, {"PERSIST", 3}, {"PTTL", 4}}
+
 func (r *Recorder) choose(dice *rand.Rand, key string) Op {
-	r.mu.Lock()
-	r.values += 1000 // leaves room for increments, so that every value tells where it is from
-	op := Op{Key: key, Value: r.values}
-	r.mu.Unlock()
 	ttl := 20_000 + dice.Int64N(600)*1000
-	switch n := dice.IntN(100); {
-	case n < 40:
-		op.Name = "GET"
-	case n < 55:
-		op.Name = "SET"
-	case n < 65:
+	op := r.registers.Choose(dice, key, mix)
+	switch op.Name {
+	case "SETPX":
 		op.Name, op.TTL = "SET", ttl
-	case n < 80:
-		op.Name = "INCR"
-	case n < 85:
-		op.Name = "DEL"
-	case n < 89:
-		op.Name = "SETNX"
-	case n < 93:
-		op.Name, op.TTL = "PEXPIRE", ttl
-	case n < 96:
-		op.Name = "PERSIST"
-	default:
-		op.Name = "PTTL"
+	case "PEXPIRE":
+		op.TTL = ttl
 	}
 	return op
 }
@@ -179,9 +165,7 @@ func (r *Recorder) one(conn *harness.Conn, client int, op Op) (answered, broken 
 	default:
 		result = Answer(reply)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.operations = append(r.operations, Operation(client, op, result))
+	r.registers.Add(Operation(client, op, result))
 	return !result.Unknown, broken
 }
 

@@ -34,7 +34,7 @@ func round(t *testing.T, seed uint64, duration time.Duration, nodes int, kinds [
 		for _, h := range w.hosts {
 			h.run()
 		}
-		workloads := []workload{&registers{seen: map[string]int64{}}, &counters{elements: map[string]bool{}}, &sessions{}}
+		workloads := []workload{&registers{}, &counters{elements: map[string]bool{}}, &sessions{}}
 		faults := map[string]int{}
 		if w.ready() {
 			stop := make(chan struct{})

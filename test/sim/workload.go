@@ -4,10 +4,6 @@ import (
 	"strconv"
 	"sync"
 	"time"
-
-	"github.com/anishathalye/porcupine"
-
-	"holdfast/test/history"
 )
 
 // workload is what some clients do, and the judgement of what came of it.
@@ -45,22 +41,6 @@ func (w *world) crowd(workloads []workload, stop <-chan struct{}) *sync.WaitGrou
 		}
 	}
 	return &running
-}
-
-// keep runs an operation; false says that nothing was learned from it.
-func keep(c *client, op history.Op) (porcupine.Operation, bool) {
-	id := c.id
-	reply, out := c.do(op.Args()...)
-	op.Call, op.End = c.call, c.end
-	switch {
-	case out == refused:
-		return porcupine.Operation{}, false
-	case out == unknown && (op.Name == "GET" || op.Name == "PTTL"):
-		return porcupine.Operation{}, false
-	case out == unknown:
-		return history.Operation(id, op, history.Result{Unknown: true}), true
-	}
-	return history.Operation(id, op, history.Answer(reply)), true
 }
 
 // checkTime bounds the judgement of one history, in virtual time, which stands still
