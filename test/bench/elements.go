@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"path/filepath"
 	"strconv"
 
 	"holdfast/test/harness"
@@ -30,19 +29,8 @@ var sizes = []int{10, 1000, 100_000}
 
 // measureElements fills collections of some sizes at a cluster's leader and at redis-server,
 // and prints what either one's used_memory has grown by for each element, keys included.
-func measureElements(s *servers, binary, dir string, o options, out io.Writer) (err error) {
-	if s.cluster, err = harness.New(harness.Config{Binary: binary, Dir: dir, Flags: o.flags}); err != nil {
-		return err
-	}
-	if err := s.cluster.Start(); err != nil {
-		return err
-	}
-	redis, err := harness.StartRedis(filepath.Join(dir, "elements"))
-	if err != nil {
-		return err
-	}
-	s.redis = map[target]*harness.Node{inMemory: redis}
-	lead, err := s.cluster.Leader()
+func measureElements(s *servers, binary, dir string, o options, out io.Writer) error {
+	lead, redis, err := s.startEmpty(binary, dir, o)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -26,19 +25,8 @@ func session(i int) []string {
 
 // measureMemory stores the same sessions in a cluster and in redis-server and prints what
 // each process has grown by.
-func measureMemory(s *servers, binary, dir string, o options, out io.Writer) (err error) {
-	if s.cluster, err = harness.New(harness.Config{Binary: binary, Dir: dir, Flags: o.flags}); err != nil {
-		return err
-	}
-	if err := s.cluster.Start(); err != nil {
-		return err
-	}
-	redis, err := harness.StartRedis(filepath.Join(dir, "memory"))
-	if err != nil {
-		return err
-	}
-	s.redis = map[target]*harness.Node{inMemory: redis}
-	lead, err := s.cluster.Leader()
+func measureMemory(s *servers, binary, dir string, o options, out io.Writer) error {
+	lead, redis, err := s.startEmpty(binary, dir, o)
 	if err != nil {
 		return err
 	}

@@ -38,11 +38,29 @@ type servers struct {
 	redis   map[target]*harness.Node
 }
 
-func (s *servers) start(binary, dir string, o options) (err error) {
+func (s *servers) startCluster(binary, dir string, o options) (err error) {
 	if s.cluster, err = harness.New(harness.Config{Binary: binary, Dir: dir, Flags: o.flags}); err != nil {
 		return err
 	}
-	if err := s.cluster.Start(); err != nil {
+	return s.cluster.Start()
+}
+
+// startEmpty starts a cluster and one redis-server, and returns the two to fill.
+func (s *servers) startEmpty(binary, dir string, o options) (lead, redis *harness.Node, err error) {
+	if err := s.startCluster(binary, dir, o); err != nil {
+		return nil, nil, err
+	}
+	if redis, err = harness.StartRedis(filepath.Join(dir, "memory")); err != nil {
+		return nil, nil, err
+	}
+	s.redis = map[target]*harness.Node{inMemory: redis}
+	lead, err = s.cluster.Leader()
+	return lead, redis, err
+}
+
+// start starts all targets and fills them.
+func (s *servers) start(binary, dir string, o options) (err error) {
+	if err := s.startCluster(binary, dir, o); err != nil {
 		return err
 	}
 	s.redis = map[target]*harness.Node{}

@@ -6,27 +6,13 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"holdfast/test/harness"
 )
 
 // What was acknowledged is there after the power of all nodes has gone at once: nothing is
 // acknowledged that is not fsynced on a majority.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	binary, err := harness.Build(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := openArena(dir, binary, 3, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { a.Close() })
-	if err := a.Start(); err != nil {
-		t.Fatal(err)
-	}
+	a := start(t)
 	for round := range 3 {
 		const clients = 6
 		acknowledged := make([]int, clients)
@@ -82,13 +68,5 @@ func TestPowerCut(t *testing.T) {
 	}
 	if err := a.Agree(); err != nil {
 		t.Error(err)
-	}
-	for _, text := range a.found() {
-		t.Error(text)
-	}
-	if t.Failed() {
-		for _, n := range a.Nodes {
-			t.Logf("log of %s:\n%s", n.Name, n.Log())
-		}
 	}
 }
