@@ -12,9 +12,9 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
+	"holdfast/test/checked"
 	"holdfast/test/harness"
 	"holdfast/test/machine"
 )
@@ -27,16 +27,11 @@ type arena struct {
 	*harness.Cluster
 	network *machine.Network // with a machine for each node to come
 	dir     string           // logs and the history
-	start   time.Time
 
-	workloads []workload
-	seed      uint64
+	book      *checked.Book
+	workloads []checked.Workload
 	stop      chan struct{} // closed to stop the clients
 	running   sync.WaitGroup
-
-	clients atomic.Int64 // numbers given so far
-	asked   atomic.Int64
-	open    atomic.Int64 // those without an answer
 
 	mu       sync.Mutex
 	file     *os.File
@@ -47,7 +42,8 @@ type arena struct {
 
 // open makes an arena in a directory. Nothing runs before Start.
 func openArena(dir, binary string, nodes int, seed uint64, flags ...string) (*arena, error) {
-	a := &arena{dir: dir, seed: seed, start: time.Now(), stop: make(chan struct{}), excused: map[string]bool{}}
+	a := &arena{dir: dir, stop: make(chan struct{}), excused: map[string]bool{}}
+	a.book = &checked.Book{Start: time.Now(), Seed: seed, Find: a.find}
 	var err error
 	if a.file, err = os.Create(filepath.Join(dir, "history.jsonl")); err != nil {
 		return nil, err
@@ -93,6 +89,16 @@ func (a *arena) grow() error {
 	return nil
 }
 
+// crowd lets clients of every workload loose on a node until stop is closed.
+func (a *arena) crowd(n *harness.Node) {
+	for _, w := range a.workloads {
+		for range 2 {
+			c := a.newClient(n)
+			a.running.Go(func() { c.Live(w, 25*time.Millisecond, a.stop) })
+		}
+	}
+}
+
 // Close ends everything but for what is in the directory.
 func (a *arena) Close() error {
 	a.Cluster.Close()
@@ -126,8 +132,6 @@ type event struct {
 	Note   string   `json:"note,omitempty"`
 }
 
-func (a *arena) since(t time.Time) int64 { return t.Sub(a.start).Microseconds() }
-
 func (a *arena) record(e event) {
 	line, err := json.Marshal(e)
 	if err != nil {
@@ -140,7 +144,7 @@ func (a *arena) record(e event) {
 
 // note writes what happens beside the clients into the history.
 func (a *arena) note(format string, args ...any) {
-	now := a.since(time.Now())
+	now := a.book.At(time.Now())
 	a.record(event{Call: now, End: now, Note: fmt.Sprintf(format, args...)})
 }
 
@@ -149,7 +153,7 @@ const maxFindings = 20
 
 // find notes something that must not be.
 func (a *arena) find(format string, args ...any) {
-	text := fmt.Sprintf("at %.3f s: ", time.Since(a.start).Seconds()) + fmt.Sprintf(format, args...)
+	text := fmt.Sprintf("at %.3f s: ", time.Since(a.book.Start).Seconds()) + fmt.Sprintf(format, args...)
 	a.note("FOUND %s", text)
 	a.mu.Lock()
 	defer a.mu.Unlock()

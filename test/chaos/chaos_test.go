@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/test/checked"
 	"holdfast/test/harness"
 )
 
@@ -94,10 +95,7 @@ func TestChaos(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	a.workloads = []workload{
-		&registers{}, &counters{}, &sets{sets: map[string]*growing{}}, &lists{keys: map[string]bool{}},
-		&sessions{}, &queues{jobs: map[string]*job{}, workers: map[*client]bool{}},
-	}
+	a.workloads = checked.Workloads(maxOff)
 	for _, n := range a.Nodes {
 		a.crowd(n)
 	}
@@ -110,7 +108,10 @@ func TestChaos(t *testing.T) {
 	}
 	begun := time.Now()
 	if len(a.found()) == 0 {
-		a.judge()
+		checked.Judge(a.workloads, a.newClient(a.Nodes[0]))
+		if err := a.Agree(); err != nil {
+			a.find("%v", err)
+		}
 	}
 	t.Logf("judged within %v", time.Since(begun).Round(time.Millisecond))
 	for _, n := range a.Nodes {
@@ -128,25 +129,12 @@ func TestChaos(t *testing.T) {
 	}
 	slices.Sort(recoveries)
 	t.Logf("faults: %s", strings.Join(counts, ", "))
-	t.Logf("%d commands, %d of them without an answer", a.asked.Load(), a.open.Load())
+	t.Logf("%d commands, %d of them without an answer", a.book.Asked.Load(), a.book.Open.Load())
 	if len(recoveries) > 0 {
 		t.Logf("ready after mending: n=%d p50=%v max=%v", len(recoveries), recoveries[len(recoveries)/2], recoveries[len(recoveries)-1])
 	}
-	if least := int64(duration.Seconds()) * 50; a.asked.Load() < least && !t.Failed() {
-		t.Errorf("%d commands are too few to show anything: want %d", a.asked.Load(), least)
-	}
-}
-
-// judge has all workloads judged, and the nodes compared.
-func (a *arena) judge() {
-	c := a.newClient(a.Nodes[0], 0)
-	for _, w := range a.workloads {
-		if err := w.judge(c); err != nil {
-			a.find("%T: %v", w, err)
-		}
-	}
-	if err := a.Agree(); err != nil {
-		a.find("%v", err)
+	if least := int64(duration.Seconds()) * 50; a.book.Asked.Load() < least && !t.Failed() {
+		t.Errorf("%d commands are too few to show anything: want %d", a.book.Asked.Load(), least)
 	}
 }
 

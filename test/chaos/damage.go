@@ -27,11 +27,11 @@ func (a *arena) forget(f fault) error {
 		return err
 	}
 	// What is acknowledged from now on is with the others, and so is all before it.
-	c := a.newClient(a.Others(victim)[0], 0)
-	if _, err := c.must("SET", "others", "have it"); err != nil {
+	c := a.newClient(a.Others(victim)[0])
+	if _, err := c.Must("SET", "others", "have it"); err != nil {
 		return err
 	}
-	c.conn.Close()
+	c.Close()
 	if f.kind == "empty" {
 		return errors.Join(victim.Wipe(), victim.Start())
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/test/checked"
 	"holdfast/test/harness"
 )
 
@@ -17,9 +18,9 @@ func TestHealedWire(t *testing.T) {
 		t.Fatal(err)
 	}
 	victim := a.Others(leader)[0]
-	c := a.newClient(victim, 1)
-	defer c.close()
-	if _, err := c.must("SET", "k", "before"); err != nil {
+	c := a.newClient(victim)
+	defer c.Close()
+	if _, err := c.Must("SET", "k", "before"); err != nil {
 		t.Fatal(err)
 	}
 	// The client asks without a pause, so that something is always under way.
@@ -34,7 +35,7 @@ func TestHealedWire(t *testing.T) {
 			default:
 			}
 			begun := time.Now()
-			if _, out := c.do("SET", "k", "v"); out == done {
+			if _, out := c.Do("SET", "k", "v"); out == checked.Done {
 				select {
 				case <-answered:
 				default:

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"holdfast/test/checked"
 )
 
 // What was acknowledged is there after the power of all nodes has gone at once: nothing is
@@ -20,16 +22,16 @@ func TestPowerCut(t *testing.T) {
 		stop := make(chan struct{})
 		var running sync.WaitGroup
 		for k := range clients {
-			c := a.newClient(a.Nodes[k%3], uint64(round))
+			c := a.newClient(a.Nodes[k%3])
 			running.Go(func() {
-				defer c.close()
+				defer c.Close()
 				for {
 					select {
 					case <-stop:
 						return
 					default:
 					}
-					if _, out := c.do("SET", fmt.Sprintf("k:%d:%d:%d", round, k, acknowledged[k]), "v"); out != done {
+					if _, out := c.Do("SET", fmt.Sprintf("k:%d:%d:%d", round, k, acknowledged[k]), "v"); out != checked.Done {
 						return
 					}
 					acknowledged[k]++
@@ -49,11 +51,11 @@ func TestPowerCut(t *testing.T) {
 		if err := a.Start(); err != nil {
 			t.Fatal(err)
 		}
-		c := a.newClient(a.Nodes[round], 0)
+		c := a.newClient(a.Nodes[round])
 		lost := 0
 		for k, count := range acknowledged {
 			for i := range count {
-				reply, err := c.must("GET", fmt.Sprintf("k:%d:%d:%d", round, k, i))
+				reply, err := c.Must("GET", fmt.Sprintf("k:%d:%d:%d", round, k, i))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -2,55 +2,85 @@ package sim
 
 import (
 	"errors"
-	"math/rand/v2"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"holdfast/cluster"
 	"holdfast/fsm"
-	"holdfast/test/history"
+	"holdfast/test/checked"
 )
 
-type outcome = history.Outcome
-
-const done, refused, unknown = history.Done, history.Refused, history.Unknown
-
-// client runs one command at a time, at one host.
-type client struct {
-	world *world
-	host  *host
-	id    int // another one after each command whose outcome is unknown
-	dice  *rand.Rand
-
-	call, end int64 // of the last command, in microseconds since the start
-}
-
-func (w *world) newClient(h *host) *client {
-	id := w.clients.Add(1)
-	return &client{world: w, host: h, id: int(id), dice: w.dice(1000 + uint64(id))}
-}
-
-// do runs a command. A client of a process that has died meanwhile knows nothing.
-func (c *client) do(args ...string) (any, outcome) {
-	replies, out := c.run(fsm.Request{Calls: []fsm.Call{call(args)}})
-	if out != done {
-		return nil, out
+// crowd lets clients of every workload loose on every host until stop is closed.
+func (w *world) crowd(workloads []checked.Workload, stop <-chan struct{}) *sync.WaitGroup {
+	var running sync.WaitGroup
+	for _, load := range workloads {
+		for _, h := range w.hosts {
+			c := w.newClient(h)
+			running.Go(func() { c.Live(load, 40*time.Millisecond, stop) })
+		}
 	}
-	return replies, done
+	return &running
 }
 
-// transaction runs commands in one MULTI and returns their replies.
-func (c *client) transaction(commands ...[]string) ([]any, outcome) {
-	request := fsm.Request{Multi: true}
+func (w *world) newClient(h *host) *checked.Client { return w.book.NewClient(h.name, h) }
+
+// Run runs commands in the host's process. A client of one that dies meanwhile knows
+// nothing.
+func (h *host) Run(c *checked.Client, multi bool, commands ...[]string) ([]any, checked.Outcome) {
+	p := h.alive()
+	if p == nil {
+		time.Sleep(20 * time.Millisecond)
+		return nil, checked.Refused
+	}
+	h.wait()
+	request := fsm.Request{Multi: multi}
 	for _, args := range commands {
 		request.Calls = append(request.Calls, call(args))
 	}
-	reply, out := c.run(request)
-	if out != done {
-		return nil, out
+	c.Asked.Add(1)
+	c.Call = c.At(time.Now())
+	reply, err := p.run(request)
+	h.wait()
+	c.End = c.At(time.Now())
+	var coded *cluster.Error
+	switch {
+	case p.dead.Load() || errors.Is(err, cluster.ErrUncertain):
+		return nil, checked.Unknown
+	case errors.As(err, &coded) && coded.Code() == "CLUSTERDOWN":
+		return nil, checked.Refused
+	case err != nil:
+		c.Find("%s answers %q with %v", h.name, commands, err)
+		return nil, checked.Refused
 	}
-	return reply.([]any), done
+	value, _ := parse(string(reply))
+	if text, ok := value.(error); ok {
+		c.Find("%s answers %q with %v", h.name, commands, text)
+		return nil, checked.Refused
+	}
+	if multi {
+		return value.([]any), checked.Done
+	}
+	return []any{value}, checked.Done
 }
+
+func (p *process) run(request fsm.Request) (fsm.Reply, error) {
+	var replies []fsm.Reply
+	var err error
+	if row, unknown := fsm.Lookup(request.Calls[0].Args); unknown == nil && row.Flags&fsm.ReadOnly != 0 && !request.Multi {
+		replies, err = p.node.Load().Read(p.ctx, request.Calls, 1)
+	} else {
+		replies, err = p.node.Load().Write(p.ctx, []fsm.Request{request})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return replies[0], nil
+}
+
+// Close ends nothing: a host has no connections.
+func (h *host) Close() {}
 
 func call(args []string) fsm.Call {
 	words := make([][]byte, len(args))
@@ -58,55 +88,6 @@ func call(args []string) fsm.Call {
 		words[i] = []byte(arg)
 	}
 	return fsm.Call{Args: words}
-}
-
-func (c *client) run(request fsm.Request) (any, outcome) {
-	p := c.host.alive()
-	if p == nil {
-		time.Sleep(20 * time.Millisecond)
-		return nil, refused
-	}
-	c.host.wait()
-	c.world.asked.Add(1)
-	c.call = c.world.now()
-	var replies []fsm.Reply
-	var err error
-	if row, lookup := fsm.Lookup(request.Calls[0].Args); lookup == nil && row.Flags&fsm.ReadOnly != 0 && !request.Multi {
-		replies, err = p.node.Load().Read(p.ctx, request.Calls, 1)
-	} else {
-		replies, err = p.node.Load().Write(p.ctx, []fsm.Request{request})
-	}
-	c.host.wait()
-	c.end = c.world.now()
-	var coded *cluster.Error
-	switch {
-	case p.dead.Load() || errors.Is(err, cluster.ErrUncertain):
-		c.world.open.Add(1)
-		c.id = int(c.world.clients.Add(1))
-		return nil, unknown
-	case errors.As(err, &coded) && coded.Code() == "CLUSTERDOWN":
-		return nil, refused
-	case err != nil:
-		c.world.find("%s answers %q with %v", c.host.name, request.Calls, err)
-		return nil, refused
-	}
-	value, _ := parse(string(replies[0]))
-	if text, ok := value.(error); ok {
-		c.world.find("%s answers %q with %v", c.host.name, request.Calls, text)
-		return nil, refused
-	}
-	return value, done
-}
-
-// must runs a command that has to have an answer: everything is mended.
-func (c *client) must(args ...string) any {
-	for began := time.Now(); time.Since(began) < recovery; {
-		if reply, out := c.do(args...); out == done {
-			return reply
-		}
-	}
-	c.world.find("%q has no answer although everything is mended", args)
-	return nil
 }
 
 // parse takes a reply apart: nil, an int64, a string, a list of them, or an error.
@@ -132,4 +113,9 @@ func parse(s string) (value any, rest string) {
 		list[i], rest = parse(rest)
 	}
 	return list, rest
+}
+
+func integer(text string) int64 {
+	n, _ := strconv.ParseInt(text, 10, 64)
+	return n
 }

@@ -109,6 +109,9 @@ func (w *world) execute(plan []step, faults map[string]int) {
 	w.ready()
 }
 
+// maxSkew is how far two clocks are apart at most.
+const maxSkew = 200 * time.Millisecond
+
 // begin breaks something. What it returns is to be done again and again until it is
 // mended; it takes some time.
 func (w *world) begin(f fault) (again func()) {

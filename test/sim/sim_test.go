@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"holdfast/test/checked"
 )
 
 // life is how long a cluster lives, in its own time.
@@ -34,7 +36,7 @@ func round(t *testing.T, seed uint64, duration time.Duration, nodes int, kinds [
 		for _, h := range w.hosts {
 			h.run()
 		}
-		workloads := []workload{&registers{}, &counters{elements: map[string]bool{}}, &sessions{}}
+		workloads := checked.Workloads(maxSkew)
 		faults := map[string]int{}
 		if w.ready() {
 			stop := make(chan struct{})
@@ -44,10 +46,7 @@ func round(t *testing.T, seed uint64, duration time.Duration, nodes int, kinds [
 			running.Wait()
 		}
 		if len(w.found()) == 0 {
-			c := w.newClient(w.hosts[0])
-			for _, load := range workloads {
-				load.judge(c)
-			}
+			checked.Judge(workloads, w.newClient(w.hosts[0]))
 			w.agree()
 		}
 		lived := time.Since(w.start)
@@ -60,8 +59,8 @@ func round(t *testing.T, seed uint64, duration time.Duration, nodes int, kinds [
 		defer sum.Unlock()
 		sum.clusters++
 		sum.failovers += w.log.failovers()
-		sum.commands += w.asked.Load()
-		sum.open += w.open.Load()
+		sum.commands += w.book.Asked.Load()
+		sum.open += w.book.Open.Load()
 		sum.simulated += lived
 		for kind, n := range faults {
 			sum.faults[kind] += n

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"holdfast/cluster"
+	"holdfast/test/checked"
 )
 
 // world is a cluster and all that it stands on.
@@ -31,9 +32,7 @@ type world struct {
 	log     *journal
 
 	running sync.WaitGroup // processes, the dead ones too
-	asked   atomic.Int64   // commands
-	open    atomic.Int64   // those whose outcome nobody knows
-	clients atomic.Int64
+	book    *checked.Book
 
 	mu       sync.Mutex
 	findings []string
@@ -73,6 +72,7 @@ type process struct {
 func newWorld(seed uint64, nodes int, p plants) *world {
 	w := &world{seed: seed, plants: p, start: time.Now()}
 	w.log = newJournal(w.find)
+	w.book = &checked.Book{Start: w.start, Seed: seed, Find: w.find}
 	w.network = newNetwork(w.dice(1))
 	for i := range nodes {
 		ip := fmt.Sprintf("10.0.0.%d", i+1)
@@ -86,8 +86,6 @@ func newWorld(seed uint64, nodes int, p plants) *world {
 
 // dice are a part of the seed's.
 func (w *world) dice(part uint64) *rand.Rand { return rand.New(rand.NewPCG(w.seed, part)) }
-
-func (w *world) now() int64 { return time.Since(w.start).Microseconds() }
 
 // find notes something that must not be.
 func (w *world) find(format string, args ...any) {
@@ -359,7 +357,7 @@ func (w *world) ready() bool {
 
 // agree compares the nodes' keyspaces, when nothing in them expires any more.
 func (w *world) agree() {
-	time.Sleep(2 * maxTokenTTL)
+	time.Sleep(2 * checked.MaxTTL)
 	digests := map[string]string{}
 	for _, h := range w.hosts {
 		digest, err := h.node().Digest(context.Background())

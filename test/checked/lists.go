@@ -1,4 +1,4 @@
-package chaos
+package checked
 
 import (
 	"fmt"
@@ -21,8 +21,8 @@ const (
 	listTurn     = 3 * time.Second
 )
 
-func (w *lists) step(c *client) {
-	turn := time.Since(c.arena.start) / listTurn
+func (w *lists) step(c *Client) {
+	turn := c.turn(listTurn)
 	t := transaction{}
 	var commands [][]string
 	w.mu.Lock()
@@ -40,8 +40,8 @@ func (w *lists) step(c *client) {
 	}
 	w.mu.Unlock()
 	replies, out := c.transaction(commands...)
-	t.call, t.end, t.known = c.call, c.end, out == done
-	if out == refused {
+	t.call, t.end, t.known = c.Call, c.End, out == Done
+	if out == Refused {
 		return
 	}
 	for i := range replies {
@@ -63,16 +63,16 @@ func numbers(reply any) []int {
 	return all
 }
 
-func (w *lists) judge(c *client) error {
+func (w *lists) judge(c *Client) error {
 	for key := range w.keys {
-		reply, err := c.must("LRANGE", key, "0", "-1")
+		reply, err := c.Must("LRANGE", key, "0", "-1")
 		if err != nil {
 			return err
 		}
-		w.transactions = append(w.transactions, transaction{c.call, c.end, true, []micro{{key: key, read: numbers(reply)}}})
+		w.transactions = append(w.transactions, transaction{c.Call, c.End, true, []micro{{key: key, read: numbers(reply)}}})
 	}
 	for _, wrong := range judgeTransactions(w.transactions) {
-		c.arena.find("lists: %s", wrong)
+		c.Find("lists: %s", wrong)
 	}
 	return nil
 }

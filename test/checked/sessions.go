@@ -1,4 +1,4 @@
-package chaos
+package checked
 
 import (
 	"fmt"
@@ -13,6 +13,7 @@ import (
 // sessions are tokens that are set once with a TTL, prolonged now and then, and asked for
 // by everybody until well after their end. None may end early, and none may come back.
 type sessions struct {
+	skew       time.Duration
 	mu         sync.Mutex
 	last       int64
 	alive      []token
@@ -25,15 +26,17 @@ type token struct {
 	dropped time.Time // when nobody asks for it any more
 }
 
+// MaxTTL is the longest of a key that clients leave behind.
+const MaxTTL = 12 * time.Second
+
 const (
 	tokensAtATime = 30
 	minTokenTTL   = 300 * time.Millisecond
-	maxTokenTTL   = 12 * time.Second
 	afterlife     = 4 * time.Second
 )
 
-func (s *sessions) step(c *client) {
-	ttl := minTokenTTL + time.Duration(c.dice.Int64N(int64(maxTokenTTL-minTokenTTL)))
+func (s *sessions) step(c *Client) {
+	ttl := minTokenTTL + time.Duration(c.dice.Int64N(int64(MaxTTL-minTokenTTL)))
 	op := history.Op{TTL: ttl.Milliseconds() * 1000}
 	t := s.choose(c)
 	switch n := c.dice.IntN(100); {
@@ -60,7 +63,7 @@ func (s *sessions) step(c *client) {
 }
 
 // choose returns a token to ask for, nil if it is time for another one.
-func (s *sessions) choose(c *client) *token {
+func (s *sessions) choose(c *Client) *token {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	kept := s.alive[:0]
@@ -96,15 +99,15 @@ func (s *sessions) prolong(key string, ttl time.Duration) {
 	}
 }
 
-func (s *sessions) judge(c *client) error {
+func (s *sessions) judge(c *Client) error {
 	// Everybody who was ever there is asked for once more.
 	for i := int64(1); i <= s.last; i++ {
 		if operation, ok := keep(c, history.Op{Name: "GET", Key: fmt.Sprintf("session:%d", i)}); ok {
 			s.operations = append(s.operations, operation)
 		}
 	}
-	if err := history.CheckSkewed(s.operations, maxOff, checkTime); err != nil {
-		c.arena.find("sessions: %v", err)
+	if err := history.CheckSkewed(s.operations, s.skew, checkTime); err != nil {
+		c.Find("sessions: %v", err)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package chaos
+package checked
 
 import (
 	"fmt"
@@ -23,16 +23,16 @@ type counting struct {
 	value     int64 // as answered
 }
 
-func (w *counters) step(c *client) {
+func (w *counters) step(c *Client) {
 	k := c.dice.IntN(countersAtATime)
 	op := counting{add: c.dice.IntN(3) > 0 && !c.napped}
 	name := "GET"
 	if op.add {
 		name = "INCR"
 	}
-	reply, out := c.do(name, counter(k))
-	op.call, op.end, op.known = c.call, c.end, out == done
-	if out == refused || !op.add && out == unknown {
+	reply, out := c.Do(name, counter(k))
+	op.call, op.end, op.known = c.Call, c.End, out == Done
+	if out == Refused || !op.add && out == Unknown {
 		return
 	}
 	op.value = integer(reply)
@@ -55,15 +55,15 @@ func integer(reply any) int64 {
 	return 0
 }
 
-func (w *counters) judge(c *client) error {
+func (w *counters) judge(c *Client) error {
 	for k := range w.ops {
-		reply, err := c.must("GET", counter(k))
+		reply, err := c.Must("GET", counter(k))
 		if err != nil {
 			return err
 		}
-		ops := append(w.ops[k], counting{call: c.call, end: c.end, known: true, value: integer(reply)})
+		ops := append(w.ops[k], counting{call: c.Call, end: c.End, known: true, value: integer(reply)})
 		for _, wrong := range judgeCounter(ops) {
-			c.arena.find("%s: %s", counter(k), wrong)
+			c.Find("%s: %s", counter(k), wrong)
 		}
 	}
 	return nil

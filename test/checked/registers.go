@@ -1,4 +1,4 @@
-package chaos
+package checked
 
 import (
 	"fmt"
@@ -22,9 +22,10 @@ const (
 
 var registerMix = history.Mix{{"GET", 35}, {"SET", 20}, {"CAS", 25}, {"INCR", 10}, {"SETNX", 5}, {"DEL", 5}}
 
-func (r *registers) step(c *client) {
-	turn := time.Since(c.arena.start) / registerTurn
-	op := r.Choose(c.dice, fmt.Sprintf("register:%d:%d", turn, c.dice.IntN(registersAtATime)), registerMix)
+func register(turn int64, k int) string { return fmt.Sprintf("register:%d:%d", turn, k) }
+
+func (r *registers) step(c *Client) {
+	op := r.Choose(c.dice, register(c.turn(registerTurn), c.dice.IntN(registersAtATime)), registerMix)
 	if c.napped {
 		op.Name = "GET"
 	}
@@ -34,16 +35,24 @@ func (r *registers) step(c *client) {
 }
 
 // keep runs an operation; false says that nothing was learned from it.
-func keep(c *client, op history.Op) (porcupine.Operation, bool) {
-	id := c.id // do takes another after an unknown outcome
-	reply, out := c.do(op.Args()...)
-	op.Call, op.End = c.call, c.end
+func keep(c *Client, op history.Op) (porcupine.Operation, bool) {
+	id := c.ID // Do takes another after an unknown outcome
+	reply, out := c.Do(op.Args()...)
+	op.Call, op.End = c.Call, c.End
 	return history.Learned(int(id), op, reply, out)
 }
 
-func (r *registers) judge(c *client) error {
+// judge reads every register once more: what was acknowledged is still there.
+func (r *registers) judge(c *Client) error {
+	for turn := range c.turn(registerTurn) + 1 {
+		for k := range registersAtATime {
+			if operation, ok := keep(c, history.Op{Name: "GET", Key: register(turn, k)}); ok {
+				r.Add(operation)
+			}
+		}
+	}
 	if err := r.Check(checkTime); err != nil {
-		c.arena.find("registers: %v", err)
+		c.Find("registers: %v", err)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package chaos
+package checked
 
 import (
 	"fmt"
@@ -22,11 +22,11 @@ type growing struct {
 
 const setTurn = 3 * time.Second
 
-func (w *sets) step(c *client) {
-	key := fmt.Sprintf("set:%d", time.Since(c.arena.start)/setTurn)
+func (w *sets) step(c *Client) {
+	key := fmt.Sprintf("set:%d", c.turn(setTurn))
 	if c.napped || c.dice.IntN(3) == 0 {
-		reply, out := c.do("SMEMBERS", key)
-		if out == done {
+		reply, out := c.Do("SMEMBERS", key)
+		if out == Done {
 			w.read(c, key, list(reply))
 		}
 		return
@@ -36,20 +36,20 @@ func (w *sets) step(c *client) {
 	member := fmt.Sprint(w.last)
 	w.set(key).sent[member] = true
 	w.mu.Unlock()
-	reply, out := c.do("SADD", key, member)
+	reply, out := c.Do("SADD", key, member)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch out {
-	case refused:
+	case Refused:
 		delete(w.set(key).sent, member) // it must not be there
 		return
-	case unknown:
+	case Unknown:
 		return
 	}
 	if reply != int64(1) {
-		c.arena.find("SADD %s %s: %v, but it was new", key, member, reply)
+		c.Find("SADD %s %s: %v, but it was new", key, member, reply)
 	}
-	w.set(key).acked[member] = c.end
+	w.set(key).acked[member] = c.End
 }
 
 // set is called with the lock held.
@@ -63,7 +63,7 @@ func (w *sets) set(key string) *growing {
 }
 
 // read judges what the client has just read.
-func (w *sets) read(c *client, key string, members []string) {
+func (w *sets) read(c *Client, key string, members []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.set(key)
@@ -71,24 +71,24 @@ func (w *sets) read(c *client, key string, members []string) {
 	for _, member := range members {
 		there[member] = true
 		if !s.sent[member] {
-			c.arena.find("SMEMBERS %s at %s has %s, which nobody added", key, c.node.Name, member)
+			c.Find("SMEMBERS %s at %s has %s, which nobody added", key, c.Node, member)
 		}
 		if _, known := s.seen[member]; !known {
-			s.seen[member] = c.end
+			s.seen[member] = c.End
 		}
 	}
 	for what, moments := range map[string]map[string]int64{"acknowledged": s.acked, "seen": s.seen} {
 		for member, end := range moments {
-			if end < c.call && !there[member] {
-				c.arena.find("SMEMBERS %s at %s, asked at %d µs, lacks %s, which was %s at %d µs", key, c.node.Name, c.call, member, what, end)
+			if end < c.Call && !there[member] {
+				c.Find("SMEMBERS %s at %s, asked at %d µs, lacks %s, which was %s at %d µs", key, c.Node, c.Call, member, what, end)
 			}
 		}
 	}
 }
 
-func (w *sets) judge(c *client) error {
+func (w *sets) judge(c *Client) error {
 	for key := range w.sets {
-		reply, err := c.must("SMEMBERS", key)
+		reply, err := c.Must("SMEMBERS", key)
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package chaos
+package checked
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 type queues struct {
 	mu      sync.Mutex
 	jobs    map[string]*job
-	workers map[*client]bool
+	workers map[*Client]bool
 	last    int64
 }
 
@@ -25,9 +25,9 @@ type job struct {
 
 const queueKey = "queue"
 
-func working(c *client) string { return "working:" + c.name }
+func working(c *Client) string { return "working:" + c.Name }
 
-func (w *queues) step(c *client) {
+func (w *queues) step(c *Client) {
 	if c.dice.IntN(2) == 0 {
 		w.queue(c)
 		return
@@ -36,27 +36,27 @@ func (w *queues) step(c *client) {
 	w.workers[c] = true
 	w.mu.Unlock()
 	// What an earlier step left: the answer to it may have been lost.
-	reply, out := c.do("LRANGE", working(c), "0", "-1")
-	if out != done {
+	reply, out := c.Do("LRANGE", working(c), "0", "-1")
+	if out != Done {
 		return
 	}
 	for _, name := range list(reply) {
 		w.finish(c, name)
 	}
-	reply, out = c.do("LMOVE", queueKey, working(c), "LEFT", "RIGHT")
+	reply, out = c.Do("RPOPLPUSH", queueKey, working(c))
 	name, some := reply.(string)
-	if out != done || !some {
+	if out != Done || !some {
 		return
 	}
 	w.mu.Lock()
 	j := w.jobs[name]
 	switch {
 	case j == nil:
-		c.arena.find("LMOVE hands out %s, which nobody queued", name)
+		c.Find("RPOPLPUSH hands out %s, which nobody queued", name)
 	case j.movedEnd != 0 || j.dropped:
-		c.arena.find("LMOVE hands out %s a second time", name)
+		c.Find("RPOPLPUSH hands out %s a second time", name)
 	default:
-		j.movedCall, j.movedEnd = c.call, c.end
+		j.movedCall, j.movedEnd = c.Call, c.End
 	}
 	w.mu.Unlock()
 	if j != nil {
@@ -64,73 +64,73 @@ func (w *queues) step(c *client) {
 	}
 }
 
-func (w *queues) queue(c *client) {
+func (w *queues) queue(c *Client) {
 	w.mu.Lock()
 	w.last++
 	name, j := fmt.Sprint(w.last), &job{}
 	w.jobs[name] = j
 	w.mu.Unlock()
-	_, out := c.do("RPUSH", queueKey, name)
+	_, out := c.Do("LPUSH", queueKey, name)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch out {
-	case done:
-		j.queuedCall, j.queuedEnd = c.call, c.end
-	case refused:
+	case Done:
+		j.queuedCall, j.queuedEnd = c.Call, c.End
+	case Refused:
 		delete(w.jobs, name)
 	}
 }
 
-func (w *queues) finish(c *client, name string) {
+func (w *queues) finish(c *Client, name string) {
 	w.mu.Lock()
 	j := w.jobs[name]
 	if j == nil || j.finished {
-		c.arena.find("%s has %s, which nobody queued or which is finished", working(c), name)
+		c.Find("%s has %s, which nobody queued or which is finished", working(c), name)
 		w.mu.Unlock()
 		return
 	}
 	again := j.dropped // an earlier LREM without an answer may run just now
 	w.mu.Unlock()
-	reply, out := c.do("LREM", working(c), "1", name)
+	reply, out := c.Do("LREM", working(c), "1", name)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if out != refused {
+	if out != Refused {
 		j.dropped = true
 	}
-	if out == done {
+	if out == Done {
 		j.finished = true
 		if reply != int64(1) && !again {
-			c.arena.find("LREM %s 1 %s: %v, but the list had it", working(c), name, reply)
+			c.Find("LREM %s 1 %s: %v, but the list had it", working(c), name, reply)
 		}
 	}
 }
 
-func (w *queues) judge(c *client) error {
+func (w *queues) judge(c *Client) error {
 	left := map[string]int{}
 	keys := []string{queueKey}
 	for worker := range w.workers {
 		keys = append(keys, working(worker))
 	}
 	for _, key := range keys {
-		reply, err := c.must("LRANGE", key, "0", "-1")
+		reply, err := c.Must("LRANGE", key, "0", "-1")
 		if err != nil {
 			return err
 		}
 		for _, name := range list(reply) {
 			left[name]++
 			if w.jobs[name] == nil {
-				c.arena.find("%s has %s, which nobody queued", key, name)
+				c.Find("%s has %s, which nobody queued", key, name)
 			}
 		}
 	}
 	for name, j := range w.jobs {
 		switch times := left[name]; {
 		case times > 1:
-			c.arena.find("job %s is there %d times", name, times)
+			c.Find("job %s is there %d times", name, times)
 		case times == 1 && j.finished:
-			c.arena.find("job %s is there although it was finished", name)
+			c.Find("job %s is there although it was finished", name)
 		case times == 0 && j.queuedEnd != 0 && !j.dropped:
-			c.arena.find("job %s is lost", name)
+			c.Find("job %s is lost", name)
 		}
 	}
 	w.judgeOrder(c)
@@ -138,7 +138,7 @@ func (w *queues) judge(c *client) error {
 }
 
 // judgeOrder looks for a job that was handed out after another one that was queued later.
-func (w *queues) judgeOrder(c *client) {
+func (w *queues) judgeOrder(c *Client) {
 	type moved struct {
 		name string
 		*job
@@ -160,7 +160,7 @@ func (w *queues) judgeOrder(c *client) {
 			}
 		}
 		if latest.queuedCall > j.queuedEnd {
-			c.arena.find("job %s was handed out after job %s, which was queued later", j.name, latest.name)
+			c.Find("job %s was handed out after job %s, which was queued later", j.name, latest.name)
 		}
 	}
 }
