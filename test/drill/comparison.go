@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,7 +15,9 @@ import (
 type comparisonReport struct {
 	kinds     []kind
 	results   map[result]*outcome
-	faults    int // of each store
+	faults    map[string]int // of each store
+	memory    map[string]memory
+	load      bool
 	differ    []error
 	lasted    time.Duration
 	settings  settings
@@ -37,8 +41,11 @@ func (r *comparisonReport) comparedKinds() (titles []titledKind) {
 	for _, k := range []titledKind{
 		{calm, "No fault", "A second in which nothing happens: what clients wait anyway."},
 		{"kill-leader", "kill -9 of the leader", "The process that leads, or the primary, is gone without a word of its own."},
+		{"kill-loaded-leader", "kill -9 of the leader under full load", "As before, and no client rests between its commands."},
 		{"pause-leader", "The leader stands still", "The process is stopped by SIGSTOP: connections stay open and nobody answers. It wakes when all clients are served again."},
+		{"cut-leader", "The leader is cut off", "Every packet between it and the other nodes is lost without a word. Not compared."},
 		{"stop-leader", "Planned stop of the leader", "Holdfast and etcd get SIGTERM; Redis gets it after SENTINEL FAILOVER has made another primary."},
+		{"failover-leader", "Planned change of leader", "CLUSTER FAILOVER at a follower; no process ends. All clients are counted. Not compared."},
 	} {
 		for _, crowd := range crowdNames {
 			if r.results[result{k.name, crowd}] != nil {
@@ -87,7 +94,11 @@ func (r *comparisonReport) summary() string {
 	for _, o := range r.results {
 		commands += o.findings.Writes + o.findings.Reads
 	}
-	text := fmt.Sprintf("%s faults of each store in %s; %s commands answered", thousands(r.faults), length(r.lasted), thousands(commands))
+	var faults []string
+	for _, name := range slices.Sorted(maps.Keys(r.faults)) {
+		faults = append(faults, fmt.Sprintf("%s of %s", thousands(r.faults[name]), name))
+	}
+	text := fmt.Sprintf("Faults in %s: %s; %s commands answered", length(r.lasted), strings.Join(faults, ", "), thousands(commands))
 	if r.shortened != "" {
 		text += "; " + r.shortened
 	}
@@ -113,6 +124,9 @@ func (r *comparisonReport) print(w io.Writer) {
 			f := outcomes[i].findings
 			fmt.Fprintf(w, "%-40s %4d %8s %8s %8s %8d %8d %10d %8d\n", row.name, len(row.Pauses),
 				ms(row.Percentile(50)), ms(row.Percentile(99)), ms(row.Percentile(100)), f.Errors, f.Lost, f.Duplicated, f.Stale)
+			for _, line := range r.goals(k.name, row) {
+				fmt.Fprintln(w, "  "+line)
+			}
 		}
 	}
 	fmt.Fprintln(w)
@@ -124,6 +138,21 @@ func (r *comparisonReport) print(w io.Writer) {
 		grade = "FAIL"
 	}
 	fmt.Fprintf(w, "\n%s. %s.\n%s.\n", grade, r.verdict(), r.summary())
+}
+
+// goals are what clients of Holdfast's surviving nodes had to see, and the memory that this
+// depends on.
+func (r *comparisonReport) goals(kind string, at row) (lines []string) {
+	if !own(at.name) || !survivors(at.name) {
+		return nil
+	}
+	if text := judged(kind, r.load, at.Pauses); text != "" {
+		lines = append(lines, "goal: "+text)
+	}
+	if m, ok := r.memory[kind]; ok {
+		lines = append(lines, m.String())
+	}
+	return lines
 }
 
 // details are the first broken promises of each group but errors of clients that lost
@@ -167,6 +196,7 @@ func (r *comparisonReport) page() page {
 			for _, n := range []int{f.Errors, f.Lost, f.Duplicated, f.Stale} {
 				cells = append(cells, cell{thousands(n), n > 0})
 			}
+			table.Goals = append(table.Goals, r.goals(k.name, row)...)
 			table.Rows = append(table.Rows, peerRow{row.name, own(row.name), cells})
 			g.Rows = append(g.Rows, newPauseRow(row))
 		}
@@ -181,6 +211,7 @@ type peerTable struct {
 	Title, Text string
 	Columns     []string
 	Rows        []peerRow
+	Goals       []string
 	Pauses      group
 }
 

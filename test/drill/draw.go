@@ -35,7 +35,7 @@ type chart struct {
 type mark struct {
 	X, Width float64
 	Class    string // leader or follower
-	Verb     string // kill, pause, cut or stop
+	Verb     string // kill, pause, cut, stop or failover
 	Title    string
 }
 
@@ -86,7 +86,8 @@ func newChart(moments []workload.Moment, from, to int, faults []fault, topRate f
 		if end <= 0 || begin >= float64(c.Columns) || end < begin {
 			continue
 		}
-		verb, class, _ := strings.Cut(f.kind, "-")
+		verb, _, _ := strings.Cut(f.kind, "-")
+		class := f.kind[strings.LastIndexByte(f.kind, '-')+1:]
 		c.Faults = append(c.Faults, mark{begin, end - begin, class, verb,
 			fmt.Sprintf("%s, %s, at %.1f s: pause %s ms", f.kind, f.victim, f.at.Seconds(), ms(f.pause))})
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -12,28 +13,44 @@ import (
 
 // holdfast is the cluster as everybody starts it. A client may be at any node, so that a
 // third of them is at the one that breaks.
-type holdfast struct{ *harness.Cluster }
+type holdfast struct {
+	*harness.Cluster
+	lan *lan // nil where the nodes share this machine's loopback
+}
 
 func startHoldfast(binary, dir string) (peer, []setting, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, err
 	}
-	cluster, err := harness.New(harness.Config{Binary: binary, Dir: dir, Flags: strings.Fields(os.Getenv("HOLDFAST_FLAGS"))})
-	if err != nil {
+	config := harness.Config{Binary: binary, Dir: dir, Flags: strings.Fields(os.Getenv("HOLDFAST_FLAGS"))}
+	var h holdfast
+	var err error
+	if inside() {
+		if h.lan, err = newLAN(3); err != nil {
+			return nil, nil, err
+		}
+		config.Hosts = h.lan.hosts()
+	}
+	if h.Cluster, err = harness.New(config); err != nil {
 		return nil, nil, err
 	}
-	h := holdfast{cluster}
-	return h, []setting{{"Holdfast in the comparison", "three nodes; clients are go-redis with its defaults and three addresses, of which each begins at its own"}}, cluster.Start()
+	return h, []setting{{"Holdfast in the comparison", "three nodes; clients are go-redis with its defaults and three addresses, of which each begins at its own"}}, h.Start()
 }
 
 func (holdfast) name() string               { return "Holdfast" }
 func (holdfast) deadlines() bool            { return true }
 func (holdfast) heals() time.Duration       { return time.Second }
 func (h holdfast) equal() error             { return h.Agree() }
-func (h holdfast) close()                   { h.Close() }
 func (holdfast) stop(n *harness.Node) error { return n.Stop() }
 
 func (holdfast) restart(n *harness.Node) error { return n.Start() }
+
+func (h holdfast) close() {
+	h.Close()
+	if h.lan != nil {
+		h.lan.close()
+	}
+}
 
 func (h holdfast) leader() (*harness.Node, error) {
 	if err := h.WaitReady(healTimeout); err != nil {
@@ -58,5 +75,9 @@ func homes(name, nodes, node string, all []*harness.Node, victim *harness.Node) 
 }
 
 func (h holdfast) dial(addr string) (workload.Conn, error) {
-	return dialNext(h.Addrs(), slices.Index(h.Addrs(), addr)), nil
+	from := new(net.Dialer).DialContext
+	if h.lan != nil {
+		from = h.lan.at(addr).dialContext
+	}
+	return dialNext(h.Addrs(), slices.Index(h.Addrs(), addr), from), nil
 }

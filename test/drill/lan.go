@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -112,6 +114,15 @@ func (p *place) enter(do func() error) error {
 	return <-j.err
 }
 
+// dialContext connects a client that is at the place.
+func (p *place) dialContext(ctx context.Context, network, addr string) (c net.Conn, err error) {
+	err = p.enter(func() (err error) {
+		c, err = new(net.Dialer).DialContext(ctx, network, addr)
+		return err
+	})
+	return c, err
+}
+
 // cut loses all that goes through the cable from now on, or ends that.
 func (p *place) cut(cut bool) error {
 	if cut {
@@ -130,16 +141,21 @@ func (l *lan) hosts() (hosts []harness.Host) {
 // dial connects a client to the node at an address from the node's own place, so that a
 // cut leaves the two together.
 func (l *lan) dial(addr string) (c *harness.Conn, err error) {
+	err = l.at(addr).enter(func() (err error) {
+		c, err = harness.Dial(addr)
+		return err
+	})
+	return c, err
+}
+
+// at is the place of the node at an address.
+func (l *lan) at(addr string) *place {
 	for _, p := range l.places {
 		if strings.HasPrefix(addr, p.ip+":") {
-			err = p.enter(func() (err error) {
-				c, err = harness.Dial(addr)
-				return err
-			})
-			return c, err
+			return p
 		}
 	}
-	return nil, fmt.Errorf("nobody is at %s", addr)
+	panic("drill: nobody is at " + addr)
 }
 
 func (l *lan) close() {

@@ -40,6 +40,7 @@ type options struct {
 	report  string
 	limit   time.Duration
 	peers   bool
+	others  int // rounds of the peers
 	stored  int
 }
 
@@ -56,7 +57,8 @@ func main() {
 	flag.StringVar(&o.dir, "dir", "", "`directory` for data and logs, which stay there; a temporary one if not given")
 	flag.StringVar(&o.report, "report", "", "write a report to this HTML `file`")
 	flag.DurationVar(&o.limit, "limit", 0, "end after the fault that is under way then, and tell of what was done; twice the estimate and a minute if not given")
-	flag.BoolVar(&o.peers, "peers", false, "beside Holdfast, do the same to Redis with Sentinel and to etcd; of the kinds only those that break the leader")
+	flag.BoolVar(&o.peers, "peers", false, "beside Holdfast, do the same to Redis with Sentinel and to etcd; of the kinds only those of the leader")
+	flag.IntVar(&o.others, "peer-rounds", 0, "with --peers, in how many of the `rounds` the others take turns with Holdfast; all if not given")
 	flag.IntVar(&o.stored, "sessions", 0, "store so many `sessions` of 300 bytes first; not with --peers")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), usage)
@@ -91,6 +93,12 @@ func (o *options) check() ([]kind, error) {
 	if flag.NArg() > 0 || o.rounds < 1 || o.rounds > maxRounds || o.clients < 1 || o.limit < 0 {
 		return nil, fmt.Errorf("want no arguments, 1 to %d rounds, at least one client and no negative limit", maxRounds)
 	}
+	if o.others == 0 {
+		o.others = o.rounds
+	}
+	if o.others < 1 || o.others > o.rounds {
+		return nil, fmt.Errorf("want 1 to %d rounds of the peers", o.rounds)
+	}
 	if o.report != "" { // rather now than after an hour
 		f, err := os.OpenFile(o.report, os.O_CREATE|os.O_WRONLY, 0o644)
 		if err != nil {
@@ -99,14 +107,14 @@ func (o *options) check() ([]kind, error) {
 		f.Close()
 	}
 	chosen, err := parseKinds(o.kinds)
-	if err != nil || !needCut(chosen) || o.peers || inside() {
+	if err != nil || !needCut(chosen) || inside() {
 		return chosen, err
 	}
 	err = enterNamespace()
 	if o.kinds != "all" {
 		return nil, err
 	}
-	fmt.Printf("drill: without cut-leader and cut-follower: %v\n", err)
+	fmt.Printf("drill: no wire is cut: %v\n", err)
 	var rest []kind
 	for _, k := range chosen {
 		if !k.cut {

@@ -27,6 +27,7 @@ type page struct {
 	Timeline *chart
 	Closeups []chart
 	Groups   []group // pauses
+	Goals    []string
 	Peers    []peerTable
 	Settings settings
 	Details  []string
@@ -99,10 +100,10 @@ func (r *report) page() page {
 			{"duplicated increments", thousands(f.Duplicated), f.Duplicated > 0},
 			{"stale reads", thousands(f.Stale), f.Stale > 0},
 		},
-		Settings: r.settings, Details: f.Details,
+		Settings: r.settings, Details: f.Details, Goals: r.goals(),
 		Notes: []string{
 			"A pause is the longest that any client of a surviving node waited for a reply after a fault. A command that was on its way counts from the fault on.",
-			"kill is SIGKILL, pause is SIGSTOP, stop is SIGTERM; cut takes a node from the others so that every packet is lost without a word. The leader is the node that all writes go through, a follower one of the other two. \"nothing\" is a second without any fault: what clients wait anyway.",
+			"kill is SIGKILL, pause is SIGSTOP, stop is SIGTERM; cut takes a node from the others so that every packet is lost without a word. failover is CLUSTER FAILOVER at a follower: the leader only leads no longer, and no node's clients are left out. kill-loaded-leader comes while clients do not rest between their commands. The leader is the node that all writes go through, a follower one of the other two. \"nothing\" is a second without any fault: what clients wait anyway.",
 			"restart, resume and rejoin are the pauses while the broken node comes back.",
 			"Each client increments a counter, sets a register, leaves keys with a deadline behind, and reads the counter of another client, which must not be behind what that client had been told. At the end every counter, register and key is compared with what was acknowledged, and the nodes' states with each other.",
 			"Errors and missing answers at the broken node itself are expected and not counted: its clients have to connect elsewhere.",
@@ -192,4 +193,7 @@ func (c chart) Percent(x float64) string {
 }
 
 // Label is a fault's name in few letters.
-func (m mark) Label() string { return strings.TrimSuffix(m.Verb+" "+m.Class, " ") }
+func (m mark) Label() string {
+	kind, _, _ := strings.Cut(m.Title, ",")
+	return strings.ReplaceAll(kind, "-", " ")
+}

@@ -41,7 +41,7 @@ func sample() *report {
 
 // sampleComparison is one fault of each store.
 func sampleComparison() *comparisonReport {
-	r := &comparisonReport{results: map[result]*outcome{}, faults: 1, lasted: 20 * time.Second}
+	r := &comparisonReport{results: map[result]*outcome{}, faults: map[string]int{"Holdfast": 1}, lasted: 20 * time.Second}
 	for i, crowd := range crowdNames {
 		r.results[result{"kill-leader", crowd}] = &outcome{pauses: workload.Pauses{time.Duration(i+1) * 100 * time.Millisecond}, findings: workload.Findings{Writes: 10}}
 	}

@@ -45,7 +45,8 @@ type crowd struct {
 }
 
 const (
-	warmUp       = 700 * time.Millisecond // of a new crowd, before its fault
+	warmUp       = 300 * time.Millisecond // of a new crowd that is served, before its fault
+	watchPeers   = 600 * time.Millisecond // how long its clients are watched after the fault, at least
 	serveTimeout = 60 * time.Second       // of clients without any reply
 	healTimeout  = 90 * time.Second       // of a store until all its nodes agree again
 
@@ -54,13 +55,17 @@ const (
 
 // comparison is what is done to each of several stores, in turn.
 type comparison struct {
-	peers    []peer
+	peers    []peer // Holdfast is the first
+	holdfast holdfast
 	clients  int
 	interval time.Duration
+	rounds   int
+	shared   int // rounds in which all stores take turns; Holdfast is alone in the others
 	rand     *rand.Rand
 	began    time.Time
 	results  map[result]*outcome
-	faults   int
+	memory   map[string]memory // of Holdfast's leaders, by the kind of fault that they were about to see
+	faults   map[string]int    // of each store
 }
 
 // result names what is measured: a kind of fault, and clients that see it.
@@ -76,11 +81,14 @@ type outcome struct {
 
 // compare runs the comparison and reports whether Holdfast kept its promises.
 func (o *options) compare(ctx context.Context, dir string, chosen []kind) (good bool, err error) {
-	chosen = slices.DeleteFunc(slices.Clone(chosen), func(k kind) bool { return k.cut || !k.leader && k.name != calm })
+	chosen = slices.DeleteFunc(slices.Clone(chosen), func(k kind) bool { return !k.leader && k.name != calm })
 	if len(chosen) == 0 {
 		return false, errors.New("of these kinds of fault none breaks a leader")
 	}
-	c := &comparison{clients: o.clients, interval: o.interval(), rand: rand.New(rand.NewPCG(o.seed, 0)), results: map[result]*outcome{}}
+	c := &comparison{
+		clients: o.clients, interval: o.interval(), rounds: o.rounds, shared: o.others, rand: rand.New(rand.NewPCG(o.seed, 0)),
+		results: map[result]*outcome{}, memory: map[string]memory{}, faults: map[string]int{},
+	}
 	redis.SetLogger(noLog{})
 	binary, err := harness.Build(dir)
 	if err != nil {
@@ -104,15 +112,16 @@ func (o *options) compare(ctx context.Context, dir string, chosen []kind) (good 
 		}
 		s = append(s, how...)
 	}
-	s.network(false)
+	c.holdfast = c.peers[0].(holdfast)
+	s.network(inside())
 	fmt.Printf("drill: three stores of three nodes, %d clients of each, %s, seed %d\n", 3*o.clients, o.pace(), o.seed)
-	ctx, cancel := o.limited(ctx, c.estimate(chosen, o.rounds))
+	ctx, cancel := o.limited(ctx, c.estimate(chosen))
 	defer cancel()
 	c.began = time.Now()
-	if err := c.run(ctx, chosen, o.rounds); err != nil {
+	if err := c.run(ctx, chosen); err != nil {
 		return false, err
 	}
-	r := &comparisonReport{kinds: chosen, results: c.results, faults: c.faults, lasted: time.Since(c.began), settings: s, shortened: shortened(ctx)}
+	r := &comparisonReport{kinds: chosen, results: c.results, faults: c.faults, lasted: time.Since(c.began), settings: s, shortened: shortened(ctx), memory: c.memory, load: o.load}
 	for _, p := range c.peers {
 		if err := p.equal(); err != nil {
 			r.differ = append(r.differ, fmt.Errorf("%s: %w", p.name(), err))
@@ -129,34 +138,82 @@ func (o *options) compare(ctx context.Context, dir string, chosen []kind) (good 
 }
 
 // estimate knows from experience how long the stores take to be whole again.
-func (c *comparison) estimate(chosen []kind, rounds int) (total time.Duration) {
+func (c *comparison) estimate(chosen []kind) (total time.Duration) {
 	for _, k := range chosen {
 		for _, p := range c.peers {
-			total += warmUp + watch + time.Second
-			if k.name != calm {
-				total += p.heals()
+			rounds := c.shared
+			switch {
+			case !c.takes(p, k):
+				continue
+			case p == c.holdfast && k.name != calm:
+				rounds = c.rounds
 			}
+			each := warmUp + watchPeers + 500*time.Millisecond
+			if k.name != calm {
+				each += p.heals()
+			}
+			total += each * time.Duration(rounds)
 		}
 	}
-	return total * time.Duration(rounds)
+	return total
 }
 
-func (c *comparison) run(ctx context.Context, chosen []kind, rounds int) error {
-	for round := range rounds {
+// takes reports whether a kind of fault comes to a store. A cut, and a handover that leaves
+// the node running, have no counterpart at the others here.
+func (c *comparison) takes(p peer, k kind) bool {
+	return p == c.holdfast || !k.cut && !k.planned
+}
+
+// together reports whether all stores take turns in a round. Such rounds are spread evenly.
+func (c *comparison) together(round int) bool {
+	return (round+1)*c.shared/c.rounds > round*c.shared/c.rounds
+}
+
+func (c *comparison) run(ctx context.Context, chosen []kind) error {
+	for round := range c.rounds {
+		turns := c.peers
+		if !c.together(round) {
+			turns = c.peers[:1]
+		}
 		for _, i := range c.rand.Perm(len(chosen)) {
-			for j := range c.peers { // none always follows the same
-				p := c.peers[(j+round+i)%len(c.peers)]
+			k := chosen[i]
+			if k.name == calm && !c.together(round) {
+				continue
+			}
+			for j := range turns { // none always follows the same
+				p := turns[(j+round+i)%len(turns)]
 				if ctx.Err() != nil {
 					return nil
 				}
-				if err := c.fault(p, chosen[i], round); err != nil {
-					return fmt.Errorf("%s, %s in round %d: %w", p.name(), chosen[i].name, round+1, err)
+				if !c.takes(p, k) {
+					continue
+				}
+				if err := c.fault(p, k, round); err != nil {
+					return fmt.Errorf("%s, %s in round %d: %w", p.name(), k.name, round+1, err)
+				}
+				if k.name != calm {
+					c.faults[p.name()]++
 				}
 			}
-			c.faults++
 		}
 	}
 	return nil
+}
+
+// crowds are the clients that a fault has. Those of a node that is silent wait for their own
+// time limit, of seconds: they are there when the other stores' are, and not else. Those of
+// one that is cut off could go nowhere.
+func (c *comparison) crowds(p peer, k kind, victim *harness.Node, round int) []crowd {
+	crowds := p.crowds(victim)
+	switch {
+	case k.planned: // no node breaks
+		all := crowds[0]
+		all.addrs = append(all.addrs, victim.Addr)
+		return []crowd{all}
+	case k.cut, k.silent && !c.together(round):
+		return crowds[:1]
+	}
+	return crowds
 }
 
 // fault lets new clients loose on a store, breaks the node that leads, waits until all of
@@ -166,11 +223,15 @@ func (c *comparison) fault(p peer, k kind, round int) error {
 	if err != nil {
 		return err
 	}
-	crowds := p.crowds(victim)
+	interval := c.interval
+	if k.loaded {
+		interval = 0
+	}
+	crowds := c.crowds(p, k, victim, round)
 	var loads []*workload.Load
 	for i, crowd := range crowds {
 		loads = append(loads, workload.Start(crowd.addrs, workload.Options{
-			Clients: crowd.share * c.clients, Interval: c.interval, Dial: p.dial,
+			Clients: crowd.share * c.clients, Interval: interval, Dial: p.dial,
 			Prefix:      fmt.Sprintf("%d.%s.%d.", round, k.name, i),
 			NoDeadlines: !p.deadlines(),
 		}))
@@ -180,6 +241,16 @@ func (c *comparison) fault(p peer, k kind, round int) error {
 			load.Stop()
 		}
 	}()
+	for _, load := range loads {
+		if err := load.Served(serveTimeout); err != nil {
+			return err
+		}
+	}
+	if p == c.holdfast {
+		if err := noteMemory(c.memory, k, victim); err != nil {
+			return err
+		}
+	}
 	time.Sleep(warmUp + time.Duration(c.rand.IntN(100))*time.Millisecond)
 
 	for _, load := range loads {
@@ -188,7 +259,7 @@ func (c *comparison) fault(p peer, k kind, round int) error {
 	if err := c.breaks(p, k, victim); err != nil {
 		return err
 	}
-	time.Sleep(watch)
+	time.Sleep(watchPeers)
 	for i, load := range loads {
 		pause, err := load.Pause(serveTimeout)
 		if err != nil { // a minute is what it is taken for
@@ -196,7 +267,7 @@ func (c *comparison) fault(p peer, k kind, round int) error {
 		}
 		o := c.outcome(p, k, crowds[i].name)
 		o.pauses = append(o.pauses, pause)
-		fmt.Printf("%6.1fs  round %d  %-13s %-42s %9s ms\n", time.Since(c.began).Seconds(), round+1, k.name, crowds[i].name, ms(pause))
+		fmt.Printf("%6.1fs  round %d  %-18s %-42s %9s ms\n", time.Since(c.began).Seconds(), round+1, k.name, crowds[i].name, ms(pause))
 	}
 	if err := c.mends(p, k, victim); err != nil {
 		return err
@@ -204,7 +275,7 @@ func (c *comparison) fault(p peer, k kind, round int) error {
 	if _, err := p.leader(); err != nil {
 		return err
 	}
-	time.Sleep(watch / 4)
+	time.Sleep(watchPeers / 4)
 	for i, load := range loads {
 		load.Stop()
 		findings, err := load.Verify(crowds[i].addrs[0])
@@ -220,25 +291,37 @@ func (c *comparison) fault(p peer, k kind, round int) error {
 }
 
 func (c *comparison) breaks(p peer, k kind, victim *harness.Node) error {
-	switch k.name {
+	switch k.verb() {
 	case calm:
 		return nil
-	case "kill-leader":
+	case "kill":
 		return victim.Kill()
-	case "pause-leader":
+	case "pause":
 		return victim.Pause()
-	case "stop-leader":
+	case "stop":
 		return p.stop(victim)
+	case "cut":
+		return c.holdfast.lan.at(victim.Addr).cut(true)
+	case "failover":
+		return failover(c.holdfast.Cluster, victim, c.rand)
 	}
 	panic("drill: no kind of fault for a comparison: " + k.name)
 }
 
 func (c *comparison) mends(p peer, k kind, victim *harness.Node) error {
-	switch k.name {
-	case calm:
+	switch k.verb() {
+	case calm, "failover":
 		return nil
-	case "pause-leader":
-		return victim.Resume()
+	case "pause":
+		if err := victim.Resume(); err != nil {
+			return err
+		}
+		if s, ok := p.(*sentinelStore); ok {
+			return s.follow(victim)
+		}
+		return nil
+	case "cut":
+		return c.holdfast.lan.at(victim.Addr).cut(false)
 	}
 	return p.restart(victim)
 }

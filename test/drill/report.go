@@ -19,6 +19,9 @@ type report struct {
 	lasted    time.Duration
 	settings  settings
 	shortened string // why it ended early, "" if it did not
+	memory    map[string]memory
+	load      bool // clients did not rest at all
+	stored    int  // sessions
 }
 
 // row is the pauses at one kind of fault, or at one kind of return.
@@ -71,6 +74,24 @@ func (r *report) broken() (list []string) {
 	return list
 }
 
+// goals are what the pauses of each kind had to reach, and the memory that they depend on.
+// There are none for a drill with sessions of its own.
+func (r *report) goals() (lines []string) {
+	for _, k := range kinds {
+		pauses := r.pauses[k.name]
+		if len(pauses) == 0 {
+			continue
+		}
+		if text := judged(k.name, r.load, pauses); text != "" && r.stored == 0 {
+			lines = append(lines, fmt.Sprintf("%-18s goal: %s", k.name, text))
+		}
+		if m, ok := r.memory[k.name]; ok {
+			lines = append(lines, fmt.Sprintf("%-18s %s", k.name, m))
+		}
+	}
+	return lines
+}
+
 // worst is the fault after which a client of a surviving node waited longest.
 func (r *report) worst() (name string, pause time.Duration) {
 	for _, row := range r.rows() {
@@ -96,9 +117,13 @@ func (r *report) summary() string {
 func (r *report) print(w io.Writer) {
 	fmt.Fprintf(w, "\npause: the longest that any client of a surviving node waited for a reply, in ms\n\n")
 	printRows(w, "fault", r.rows())
+	fmt.Fprintln(w)
+	for _, line := range r.goals() {
+		fmt.Fprintln(w, line)
+	}
 
 	f := r.findings
-	fmt.Fprintf(w, "\n%d writes and %d reads answered in %.0f s, %.0f a second; at nodes that were down %d errors and %d writes without an answer\n\n",
+	fmt.Fprintf(w, "%d writes and %d reads answered in %.0f s, %.0f a second; at nodes that were down %d errors and %d writes without an answer\n\n",
 		f.Writes, f.Reads, r.lasted.Seconds(), float64(f.Writes+f.Reads)/r.lasted.Seconds(), f.Excused, f.Unknown)
 	equal := "yes"
 	if r.differ != nil {
@@ -128,9 +153,9 @@ func (r *report) print(w io.Writer) {
 
 // printRows prints a table of pauses, with their distribution drawn.
 func printRows(w io.Writer, title string, rows []row) {
-	fmt.Fprintf(w, "%-16s %5s %8s %8s %8s %8s %8s   %s\n", title, "n", "min", "p50", "p90", "p99", "max", "  1ms   10ms  100ms 1s    10s")
+	fmt.Fprintf(w, "%-18s %5s %8s %8s %8s %8s %8s   %s\n", title, "n", "min", "p50", "p90", "p99", "max", "  1ms   10ms  100ms 1s    10s")
 	for _, row := range rows {
-		fmt.Fprintf(w, "%-16s %5d", row.name, len(row.Pauses))
+		fmt.Fprintf(w, "%-18s %5d", row.name, len(row.Pauses))
 		for _, percent := range []int{0, 50, 90, 99, 100} {
 			fmt.Fprintf(w, " %8s", ms(row.Percentile(percent)))
 		}

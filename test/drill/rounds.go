@@ -30,6 +30,8 @@ type drill struct {
 	timeline *workload.Timeline
 	rand     *rand.Rand
 	total    int // rounds
+	rest     time.Duration
+	memory   map[string]memory // of leaders, by the kind of fault that they were about to see
 	pauses   map[string]workload.Pauses
 	faults   []fault
 	screen   bool
@@ -51,6 +53,7 @@ func (o *options) drill(ctx context.Context, dir string, chosen []kind) (good bo
 	}
 	d := &drill{
 		rand: rand.New(rand.NewPCG(o.seed, 0)), total: o.rounds,
+		rest: o.interval(), memory: map[string]memory{},
 		pauses: map[string]workload.Pauses{}, screen: isatty.IsTerminal(os.Stdout.Fd()),
 	}
 	base, _ := strconv.Atoi(os.Getenv("HOLDFAST_BASE"))
@@ -76,7 +79,7 @@ func (o *options) drill(ctx context.Context, dir string, chosen []kind) (good bo
 	var estimate time.Duration
 	for _, k := range chosen {
 		estimate += k.lasts() * time.Duration(o.rounds)
-		if k.name != calm && !k.silent { // the process reads its snapshot again
+		if k.name != calm && !k.silent && !k.planned { // the process reads its snapshot again
 			estimate += time.Duration(o.stored*o.rounds) * 3 * time.Microsecond
 		}
 	}
@@ -97,7 +100,7 @@ func (o *options) drill(ctx context.Context, dir string, chosen []kind) (good bo
 	if err != nil {
 		return false, err
 	}
-	r.settings, r.shortened = s, shortened(ctx)
+	r.settings, r.shortened, r.load, r.stored = s, shortened(ctx), o.load, o.stored
 	r.print(os.Stdout)
 	if o.report != "" {
 		if err := writePage(o.report, r.page()); err != nil {
@@ -130,18 +133,20 @@ func (d *drill) store(sessions int) error {
 }
 
 // cut takes a node away from the others without a word; its own clients stay with it.
-func (d *drill) cut(n *harness.Node) error { return d.placeOf(n).cut(true) }
+func (d *drill) cut(n *harness.Node) error { return d.lan.at(n.Addr).cut(true) }
 
 // join ends cut.
-func (d *drill) join(n *harness.Node) error { return d.placeOf(n).cut(false) }
+func (d *drill) join(n *harness.Node) error { return d.lan.at(n.Addr).cut(false) }
 
-func (d *drill) placeOf(n *harness.Node) *place {
-	for i, other := range d.cluster.Nodes {
-		if n == other {
-			return d.lan.places[i]
-		}
-	}
-	panic("drill: a node of another cluster")
+// failover has another node lead.
+func (d *drill) failover(leader *harness.Node) error {
+	return failover(d.cluster, leader, d.rand)
+}
+
+func failover(c *harness.Cluster, leader *harness.Node, dice *rand.Rand) error {
+	others := c.Others(leader)
+	_, err := others[dice.IntN(len(others))].Do("CLUSTER", "FAILOVER")
+	return err
 }
 
 // rounds has every kind of fault come once in each round, in random order.
@@ -178,7 +183,19 @@ func (d *drill) fault(round int, k kind) error {
 	if others := d.cluster.Others(leader); !k.leader {
 		victim = others[d.rand.IntN(len(others))]
 	}
+	if k.loaded {
+		d.load.Rest(0)
+		defer d.load.Rest(d.rest)
+		time.Sleep(settle)
+	}
+	if err := noteMemory(d.memory, k, victim); err != nil {
+		return err
+	}
 	time.Sleep(time.Duration(d.rand.IntN(100)) * time.Millisecond)
+	made := fault{kind: k.name, victim: victim.Name}
+	if k.planned {
+		return d.handOver(round, k, victim, made)
+	}
 
 	ask, broken := 0, watch
 	if k.silent { // the world goes on, so that there is something to be behind of
@@ -189,7 +206,6 @@ func (d *drill) fault(round int, k kind) error {
 		return err
 	}
 	defer asked.Close()
-	made := fault{kind: k.name, victim: victim.Name}
 	d.load.Down(victim.Addr)
 	made.pause, err = d.load.Measure(broken, func() error {
 		made.at = time.Since(d.timeline.Began)
@@ -222,10 +238,26 @@ func (d *drill) fault(round int, k kind) error {
 	return nil
 }
 
+// handOver is a fault that leaves all nodes whole, so that no client's wait is excused.
+func (d *drill) handOver(round int, k kind, leader *harness.Node, made fault) (err error) {
+	made.pause, err = d.load.Measure(watch+settle, func() error {
+		made.at = time.Since(d.timeline.Began)
+		err := k.breaks(d, leader)
+		made.back = time.Since(d.timeline.Began)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	d.note(round, k.name, leader.Name, made.pause)
+	d.faults = append(d.faults, made)
+	return nil
+}
+
 // note books a pause and tells whoever watches.
 func (d *drill) note(round int, row, victim string, pause time.Duration) {
 	d.pauses[row] = append(d.pauses[row], pause)
-	line := fmt.Sprintf("%6.1fs  round %d of %d  %-14s %-2s  %8s ms", time.Since(d.timeline.Began).Seconds(), round+1, d.total, row, victim, ms(pause))
+	line := fmt.Sprintf("%6.1fs  round %d of %d  %-18s %-2s  %8s ms", time.Since(d.timeline.Began).Seconds(), round+1, d.total, row, victim, ms(pause))
 	if d.screen {
 		fmt.Printf("\r\x1b[K%s", line)
 	} else {
@@ -243,5 +275,5 @@ func (d *drill) finish() (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &report{pauses: d.pauses, faults: d.faults, moments: moments, findings: findings, differ: d.cluster.Agree(), lasted: lasted}, nil
+	return &report{pauses: d.pauses, faults: d.faults, moments: moments, findings: findings, differ: d.cluster.Agree(), lasted: lasted, memory: d.memory}, nil
 }

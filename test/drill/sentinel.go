@@ -79,7 +79,7 @@ func startSentinel(dir string) (peer, []setting, error) {
 		}
 		s.servers = append(s.servers, n)
 	}
-	if err := s.follow(s.servers[0].Addr, 10*time.Second); err != nil { // so that the sentinels see it at once
+	if err := s.followedBy(s.servers[0].Addr, 10*time.Second); err != nil { // so that the sentinels see it at once
 		return s, nil, err
 	}
 	for i, place := range s.ports.Nodes {
@@ -131,12 +131,16 @@ func (s *sentinelStore) stop(n *harness.Node) error {
 	return errors.New("the sentinels do not hand over")
 }
 
-// restart starts a server and tells it whom to follow, as the sentinels would do some ten
-// seconds later.
 func (s *sentinelStore) restart(n *harness.Node) error {
 	if err := n.Start(); err != nil {
 		return err
 	}
+	return s.follow(n)
+}
+
+// follow tells a server that is back whom to follow, as the sentinels would do some ten
+// seconds later.
+func (s *sentinelStore) follow(n *harness.Node) error {
 	addr, err := s.primary(s.sentinels[0])
 	if err != nil || addr == n.Addr {
 		return err
@@ -171,8 +175,8 @@ func (s *sentinelStore) leader() (lead *harness.Node, err error) {
 	return nil, fmt.Errorf("redis is not whole after %v: %w", healTimeout, err)
 }
 
-// follow waits until all servers but the one at an address follow it.
-func (s *sentinelStore) follow(addr string, limit time.Duration) (err error) {
+// followedBy waits until all servers but the one at an address follow it.
+func (s *sentinelStore) followedBy(addr string, limit time.Duration) (err error) {
 	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if _, err = s.followed(addr); err == nil {
 			return nil

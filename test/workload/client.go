@@ -18,7 +18,6 @@ type client struct {
 	target   *target
 	name     string
 	number   int
-	interval time.Duration
 	conn     Conn
 	troubled time.Time // when the first command was sent of those that failed since the last that did not; zero if none did
 
@@ -56,7 +55,7 @@ func (c *client) run() {
 			c.leave(round)
 		}
 		c.look()
-		time.Sleep(c.interval)
+		time.Sleep(time.Duration(c.load.interval.Load()))
 	}
 }
 

@@ -25,6 +25,8 @@ type Load struct {
 	once     sync.Once // closes stop
 	done     sync.WaitGroup
 
+	interval atomic.Int64 // a client's rest between two rounds of commands, in ns
+
 	window atomic.Int64 // when the running measurement of pauses began, in Unix ns; 0 without one
 	epoch  time.Time
 
@@ -83,12 +85,13 @@ func Start(addrs []string, options Options) *Load {
 		options.Dial = func(addr string) (Conn, error) { return harness.Dial(addr) }
 	}
 	l := &Load{options: options, timeline: options.Timeline, stop: make(chan struct{}), epoch: time.Now()}
+	l.Rest(options.Interval)
 	for _, addr := range addrs {
 		t := &target{addr: addr}
 		l.targets = append(l.targets, t)
 		for range options.Clients {
 			name := fmt.Sprintf("%s%d", options.Prefix, len(l.clients))
-			l.clients = append(l.clients, &client{load: l, target: t, name: name, number: len(l.clients), interval: options.Interval})
+			l.clients = append(l.clients, &client{load: l, target: t, name: name, number: len(l.clients)})
 		}
 	}
 	for _, c := range l.clients {
@@ -96,6 +99,9 @@ func Start(addrs []string, options Options) *Load {
 	}
 	return l
 }
+
+// Rest sets how long clients rest from now on between two rounds of commands.
+func (l *Load) Rest(interval time.Duration) { l.interval.Store(int64(interval)) }
 
 // Stop ends the clients after the command that each is at.
 func (l *Load) Stop() {
@@ -191,16 +197,28 @@ func (l *Load) Watch() {
 func (l *Load) Pause(limit time.Duration) (pause time.Duration, err error) {
 	defer l.window.Store(0)
 	after := time.Now()
+	if err := l.Served(limit); err != nil {
+		return 0, err
+	}
 	for _, c := range l.clients {
-		for c.answered.Load() < after.UnixNano() && !c.target.excused(after) {
-			if time.Since(after) > limit {
-				return 0, fmt.Errorf("client %s of %s has waited %v for a reply", c.name, c.target.addr, limit)
-			}
-			time.Sleep(time.Millisecond)
-		}
 		if !c.target.excused(after) {
 			pause = max(pause, time.Duration(c.worst.Load()))
 		}
 	}
 	return pause, nil
+}
+
+// Served waits until every client of a node that is not down has had an answer to a
+// question from after the call.
+func (l *Load) Served(limit time.Duration) error {
+	after := time.Now()
+	for _, c := range l.clients {
+		for c.answered.Load() < after.UnixNano() && !c.target.excused(after) {
+			if time.Since(after) > limit {
+				return fmt.Errorf("client %s of %s has waited %v for a reply", c.name, c.target.addr, limit)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	return nil
 }

@@ -79,7 +79,9 @@ func (c *client) verifyLeft(conn Conn, rounds []int64) error {
 // pipeline runs commands at once where the connection can do that. An error reply stands
 // among the replies.
 func pipeline(conn Conn, commands ...[]string) ([]any, error) {
-	if c, ok := conn.(*harness.Conn); ok {
+	if c, ok := conn.(interface {
+		Pipeline(commands ...[]string) ([]any, error)
+	}); ok {
 		return c.Pipeline(commands...)
 	}
 	var replies []any
