@@ -20,8 +20,12 @@ var mutations = []mutation{
 		pkg: "test/sim", test: "TestSim",
 	}, {
 		name: "install a snapshot that arrives late",
-		file: "cluster/latesnapshot.go", old: "ok && n.isPast(request)", new: "ok && false && n.isPast(request)",
+		file: "cluster/screen.go", old: "if n.isPast(request) {", new: "if false {",
 		pkg: "cluster", test: "TestLateSnapshot",
+	}, {
+		name: "commit what nobody has shown to be the leader's",
+		file: "cluster/screen.go", old: "boundCommit(request)\n\t\t\tcase", new: "case",
+		pkg: "cluster", test: "TestUncommittedSuffix",
 	}, {
 		name: "apply twice after a restart: no once-table in snapshots",
 		file: "fsm/once.go", old: "for _, k := range inc.replies {\n\t\t\te.uint(k.seq)", new: "for _, k := range inc.replies {\n\t\t\te.uint(k.seq + 1<<40)",

@@ -1,0 +1,65 @@
+package cluster
+
+import (
+	"io"
+
+	"github.com/hashicorp/raft"
+)
+
+// screen passes requests of other nodes on to raft, and stands between it and two that it
+// would take amiss.
+func (n *Node) screen(from <-chan raft.RPC, to chan<- raft.RPC) {
+	for {
+		select {
+		case rpc := <-from:
+			switch request := rpc.Command.(type) {
+			case *raft.AppendEntriesRequest:
+				boundCommit(request)
+			case *raft.InstallSnapshotRequest:
+				if n.isPast(request) {
+					io.Copy(io.Discard, rpc.Reader) // raft reads the next request behind it
+					rpc.Respond(&raft.InstallSnapshotResponse{Term: n.raft().CurrentTerm(), Success: true}, nil)
+					continue
+				}
+			}
+			select {
+			case to <- rpc:
+			case <-n.closing:
+				return
+			}
+		case <-n.closing:
+			return
+		}
+	}
+}
+
+// boundCommit has a request commit nothing beyond the entries that it shows to be the
+// leader's (Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm",
+// figure 2). Raft takes the leader's commit index for as much of the log as there is. A node
+// that led before may have entries there that were never committed, and would apply them:
+// a leader that has lost contact asks it first, without any entries, how far its log agrees.
+func boundCommit(request *raft.AppendEntriesRequest) {
+	last := request.PrevLogEntry + uint64(len(request.Entries))
+	request.LeaderCommitIndex = min(request.LeaderCommitIndex, last)
+}
+
+// isPast reports whether this node has all that is in a snapshot: it has applied it, or
+// its log has the snapshot's last entry and thereby all before it (Raft's log matching
+// property).
+//
+// The leader sends a snapshot to a follower that is behind; held up on its way, by a network
+// that stood still, it may arrive when the follower has come further, by another snapshot
+// and by the log. Raft would install it all the same: it would go back, and drop every entry
+// since, acknowledged or not.
+func (n *Node) isPast(request *raft.InstallSnapshotRequest) bool {
+	r := n.raft()
+	if r == nil || request.Term < r.CurrentTerm() {
+		return false // raft says no
+	}
+	// Raft handles one request after the other. It has done with those before this one when
+	// it answers.
+	r.VerifyLeader().Error()
+	var last raft.Log
+	err := n.storage.log.GetLog(request.LastLogIndex, &last)
+	return err == nil && last.Term == request.LastLogTerm || r.AppliedIndex() >= request.LastLogIndex
+}

@@ -1,0 +1,111 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/hashicorp/raft"
+)
+
+// A snapshot that was held up on its way is not taken by a follower which has come further
+// meanwhile: to install it would be to lose what has been acknowledged since.
+func TestLateSnapshot(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	lead := c.leader()
+	leader, follower := c.nodes[lead], c.nodes[(lead+1)%3]
+	for k := range 20 {
+		c.write(lead, fmt.Sprintf("SET k%d v", k))
+	}
+	if err := leader.Save(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	list, err := leader.storage.snapshots.List()
+	if err != nil || len(list) == 0 {
+		t.Fatalf("no snapshot: %v", err)
+	}
+	meta, content, err := leader.storage.snapshots.Open(list[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer content.Close()
+	for k := range 20 {
+		c.write(lead, fmt.Sprintf("SET later%d v", k))
+	}
+	last := leader.raft().LastIndex()
+	c.eventually(func() error {
+		if at, err := follower.storage.log.LastIndex(); err != nil || at < last {
+			return fmt.Errorf("the follower has entries up to %d of %d: %v", at, last, err)
+		}
+		return nil
+	})
+
+	request := &raft.InstallSnapshotRequest{
+		RPCHeader:       header(leader),
+		SnapshotVersion: meta.Version, Term: leader.raft().CurrentTerm(), Leader: []byte(leader.advertised()),
+		LastLogIndex: meta.Index, LastLogTerm: meta.Term, Size: meta.Size,
+		Configuration: raft.EncodeConfiguration(meta.Configuration), ConfigurationIndex: meta.ConfigurationIndex,
+	}
+	var response raft.InstallSnapshotResponse
+	id, address := target(follower)
+	err = leader.transport.InstallSnapshot(id, address, request, &response, content)
+	if err != nil || !response.Success {
+		t.Errorf("the follower has all that is in the snapshot, and answers %+v, %v", response, err)
+	}
+	if at, err := follower.storage.log.LastIndex(); err != nil || at < last {
+		t.Errorf("the follower's log ends at %d, and ended at %d: %v", at, last, err)
+	}
+	if at := follower.machine.Index(); at < meta.Index {
+		t.Errorf("the follower's machine is at %d, the snapshot is of %d", at, meta.Index)
+	}
+	c.write(lead, "SET k v")
+	c.same()
+}
+
+// What a follower has in its log beyond the entries that the leader has shown to be its own
+// is not committed, however far the leader's commit index is. Such entries are left where a
+// leader has come back that could not commit them.
+func TestUncommittedSuffix(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	lead := c.leader()
+	leader, follower := c.nodes[lead], c.nodes[(lead+1)%3]
+	c.write(lead, "SET k v")
+	c.same()
+	index, term := leader.raft().LastIndex(), leader.raft().CurrentTerm()
+	send := func(request *raft.AppendEntriesRequest) {
+		t.Helper()
+		request.RPCHeader, request.Term = header(leader), term
+		id, address := target(follower)
+		var response raft.AppendEntriesResponse
+		if err := leader.transport.AppendEntries(id, address, request, &response); err != nil || !response.Success {
+			t.Fatalf("the follower answers %+v, %v", response, err)
+		}
+	}
+	before := raft.Log{}
+	if err := leader.storage.log.GetLog(index, &before); err != nil {
+		t.Fatal(err)
+	}
+	// Three entries without the leader's own log knowing of them.
+	request := &raft.AppendEntriesRequest{PrevLogEntry: index, PrevLogTerm: before.Term, LeaderCommitIndex: index}
+	for k := range uint64(3) {
+		request.Entries = append(request.Entries, &raft.Log{Index: index + 1 + k, Term: term, Type: raft.LogNoop})
+	}
+	send(request)
+	// Some of them are shown to be the leader's once more, and its commit index is beyond all.
+	entries := request.Entries
+	for _, shown := range []int{0, 1, 3} {
+		request.Entries, request.LeaderCommitIndex = entries[:shown], index+100
+		send(request)
+		if got := follower.raft().CommitIndex() - index; got != uint64(shown) {
+			t.Errorf("%d entries are committed where %d were shown", got, shown)
+		}
+	}
+}
+
+func header(n *Node) raft.RPCHeader {
+	return raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(n.identity.NodeID), Addr: []byte(n.advertised())}
+}
+
+func target(n *Node) (raft.ServerID, raft.ServerAddress) {
+	return raft.ServerID(n.identity.NodeID), raft.ServerAddress(n.advertised())
+}
