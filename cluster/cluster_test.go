@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -184,6 +185,19 @@ func (c *testCluster) same() {
 	}
 }
 
+// hold waits until every node has so many keys, in database 0.
+func (c *testCluster) hold(keys int) {
+	c.t.Helper()
+	c.eventually(func() error {
+		for i, n := range c.nodes {
+			if got, _ := n.Keys(0); got != keys {
+				return fmt.Errorf("n%d has %d keys, want %d", i+1, got, keys)
+			}
+		}
+		return nil
+	})
+}
+
 func TestWriteAnywhereReadEverywhere(t *testing.T) {
 	for _, store := range []string{"wal", "bolt"} {
 		t.Run(store, func(t *testing.T) {
@@ -237,6 +251,7 @@ func TestCountersThroughLeaderChanges(t *testing.T) {
 	const clients, rounds = 8, 6
 	stop := make(chan struct{})
 	counts := make([]int, clients)
+	var all atomic.Int64
 	var wg sync.WaitGroup
 	for client := range clients {
 		wg.Add(1)
@@ -256,6 +271,7 @@ func TestCountersThroughLeaderChanges(t *testing.T) {
 					return
 				}
 				counts[client]++
+				all.Add(1)
 				if want := string(fsm.Int(int64(counts[client]))); string(replies[0]) != want {
 					t.Errorf("client %d: got %q, want %q", client, replies[0], want)
 					return
@@ -264,7 +280,9 @@ func TestCountersThroughLeaderChanges(t *testing.T) {
 		}()
 	}
 	for range rounds {
-		time.Sleep(100 * time.Millisecond)
+		for enough := all.Load() + 100; all.Load() < enough && !t.Failed(); {
+			time.Sleep(time.Millisecond)
+		}
 		if err := c.nodes[c.leader()].TransferLeadership(context.Background()); err != nil {
 			t.Error(err)
 		}
@@ -329,41 +347,44 @@ func TestReplicationHasNoPipelines(t *testing.T) {
 	}
 }
 
+// A key is there until its deadline and gone from then on, whichever node is asked.
 func TestDeadlines(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	c.write(0, "SET short v PX 200")
 	c.write(0, "SET long v EX 1000")
-	time.Sleep(200 * time.Millisecond)
-	for i := range c.nodes {
-		if got := c.read(i, "GET short"); got != string(fsm.Nil) {
-			t.Errorf("n%d: GET short: %q", i+1, got)
+	var deadline int64
+	if _, err := fmt.Sscanf(c.read(0, "PEXPIRETIME short"), ":%d", &deadline); err != nil {
+		t.Fatal(err)
+	}
+	c.eventually(func() (left error) {
+		for i := range c.nodes {
+			begun := time.Now().UnixMilli()
+			got := c.read(i, "GET short")
+			ended := time.Now().UnixMilli()
+			switch {
+			case got == string(fsm.Nil) && ended < deadline:
+				t.Fatalf("n%d: gone %d ms before the deadline", i+1, deadline-ended)
+			case got != string(fsm.Nil) && begun >= deadline:
+				t.Fatalf("n%d: GET short: %q, asked %d ms after the deadline", i+1, got, begun-deadline)
+			case got != string(fsm.Nil):
+				left = fmt.Errorf("n%d still has the key", i+1)
+			}
 		}
+		return left
+	})
+	for i := range c.nodes {
 		if got := c.read(i, "GET long"); got != string(fsm.BulkString("v")) {
 			t.Errorf("n%d: GET long: %q", i+1, got)
 		}
 	}
-	c.eventually(func() error {
-		for i, n := range c.nodes {
-			if keys, _ := n.Keys(0); keys != 1 {
-				return fmt.Errorf("n%d has %d keys", i+1, keys)
-			}
-		}
-		return nil
-	})
+	c.hold(1)
 }
 
 // Keys go when their time is up, whether somebody asks for them or not.
 func TestReapUnasked(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	c.write(0, "SET short v PX 200")
-	c.eventually(func() error {
-		for i, n := range c.nodes {
-			if keys, _ := n.Keys(0); keys != 0 {
-				return fmt.Errorf("n%d has %d keys", i+1, keys)
-			}
-		}
-		return nil
-	})
+	c.hold(0)
 }
 
 // A snapshot that a client asks for has every write acknowledged before, on a follower
@@ -460,14 +481,21 @@ func testCatchUp(t *testing.T, store string, crash bool) {
 	}
 }
 
+// emptyFollower stops a follower and takes away all that is on its disk.
+func (c *testCluster) emptyFollower() (lost int) {
+	c.t.Helper()
+	lost = (c.leader() + 1) % 3
+	c.stop(lost)
+	if err := os.RemoveAll(c.config(lost).Dir); err != nil {
+		c.t.Fatal(err)
+	}
+	return lost
+}
+
 func TestEmptiedDiskComesBackAsNonVoter(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	c.write(0, "SET k v")
-	lost := (c.leader() + 1) % 3
-	c.stop(lost)
-	if err := os.RemoveAll(c.config(lost).Dir); err != nil {
-		t.Fatal(err)
-	}
+	lost := c.emptyFollower()
 	leader := c.nodes[c.leader()]
 	c.start(lost)
 	c.ready()
@@ -484,11 +512,7 @@ func TestEmptiedDiskComesBackAsNonVoter(t *testing.T) {
 func TestSnapshotAfterChangeOfMembers(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	c.write(0, "SET k v")
-	lost := (c.leader() + 1) % 3
-	c.stop(lost)
-	if err := os.RemoveAll(c.config(lost).Dir); err != nil {
-		t.Fatal(err)
-	}
+	lost := c.emptyFollower()
 	c.start(lost)
 	for deadline := time.Now().Add(20 * time.Second); c.nodes[lost].Ready() != nil; {
 		if time.Now().After(deadline) {

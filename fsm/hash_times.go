@@ -178,8 +178,5 @@ func (tx *Tx) settleHash(key []byte, h *hash) {
 		d, hash := tx.m.dbs[tx.db], hashOf(key)
 		d.retime(hash, d.keys.get(hash, key), h)
 	}
-	if h.len() == 0 {
-		tx.del(key)
-		tx.changed(genericEvent, "del", key)
-	}
+	tx.settle(key, h.len())
 }

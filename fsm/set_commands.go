@@ -75,16 +75,8 @@ func sremCommand(tx *Tx, args [][]byte) (Reply, error) {
 		}
 	}
 	tx.changed(setEvent, "srem", args[1])
-	tx.settleSet(args[1], s)
+	tx.settle(args[1], s.n)
 	return Int(int64(removed)), nil
-}
-
-// settleSet deletes a set that has become empty.
-func (tx *Tx) settleSet(key []byte, s *set) {
-	if s.n == 0 {
-		tx.del(key)
-		tx.changed(genericEvent, "del", key)
-	}
 }
 
 func scardCommand(tx *Tx, args [][]byte) (Reply, error) {
@@ -133,7 +125,7 @@ func smoveCommand(tx *Tx, args [][]byte) (Reply, error) {
 	source, _, _ = edit[*set](tx, args[1])
 	source.remove(args[3])
 	tx.changed(setEvent, "srem", args[1])
-	tx.settleSet(args[1], source)
+	tx.settle(args[1], source.n)
 	target, _ := open(tx, args[2], newSet)
 	if target.add(args[3]) {
 		tx.changed(setEvent, "sadd", args[2])
@@ -174,7 +166,7 @@ func spopCommand(tx *Tx, args [][]byte) (Reply, error) {
 		b.Bulk(m)
 	}
 	tx.changed(setEvent, "spop", args[1])
-	tx.settleSet(args[1], s)
+	tx.settle(args[1], s.n)
 	return b.Reply(), nil
 }
 

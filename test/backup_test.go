@@ -95,31 +95,23 @@ func TestBackup(t *testing.T) {
 // with OK.
 func fakeMaster(t *testing.T, answer []byte, more string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := harness.Listen(func(conn net.Conn) {
+		buf := make([]byte, 1000)
+		for n := 1; n > 0; {
+			n, _ = conn.Read(buf)
+			if strings.Contains(string(buf[:n]), "SYNC") {
+				conn.Write(answer)
+				time.Sleep(10 * time.Millisecond)
+				conn.Write([]byte(more))
+				return
+			}
+			conn.Write([]byte("+OK\r\n"))
+		}
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			nc, err := l.Accept()
-			if err != nil {
-				return
-			}
-			buf := make([]byte, 1000)
-			for n := 1; n > 0; {
-				n, _ = nc.Read(buf)
-				if strings.Contains(string(buf[:n]), "SYNC") {
-					nc.Write(answer)
-					time.Sleep(10 * time.Millisecond)
-					nc.Write([]byte(more))
-					break
-				}
-				nc.Write([]byte("+OK\r\n"))
-			}
-			nc.Close()
-		}
-	}()
 	return l.Addr().String()
 }
 

@@ -73,6 +73,31 @@ func verify(t *testing.T, load *workload.Load, addr string) {
 	}
 }
 
+// waits are the longest of a crowd, without a fault and through a planned one: clients wait a
+// little on a busy machine anyway.
+type waits struct{ calm, planned workload.Pauses }
+
+func (w *waits) add(t *testing.T, load *workload.Load, plan func() error) {
+	t.Helper()
+	calm, err := load.Measure(watch, func() error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	planned, err := load.Measure(watch, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.calm, w.planned = append(w.calm, calm), append(w.planned, planned)
+}
+
+func (w *waits) judge(t *testing.T, what string) {
+	t.Helper()
+	t.Logf("%s, the longest wait: %v; without a fault: %v", what, w.planned, w.calm)
+	if p50, limit := w.planned.Percentile(50), 50*time.Millisecond+w.calm.Percentile(50); p50 > limit {
+		t.Errorf("p50 %v, want at most %v", p50, limit)
+	}
+}
+
 // Twenty clients write and read through the two nodes that survive when the leader is
 // killed. HOLDFAST_TEST_KILLS says how often.
 func TestKillLeader(t *testing.T) {
@@ -107,11 +132,10 @@ func TestKillLeader(t *testing.T) {
 }
 
 // A leader that is asked to stop hands over first, so that the pause is that of a message
-// and not of an election. Clients wait a little on a busy machine anyway: how long is
-// measured beside it.
+// and not of an election.
 func TestStopLeader(t *testing.T) {
 	c := start(t)
-	var pauses, calm workload.Pauses
+	var waits waits
 	for i := range 7 {
 		leader, err := c.Leader()
 		if err != nil {
@@ -119,24 +143,13 @@ func TestStopLeader(t *testing.T) {
 		}
 		survivors := c.Others(leader)
 		load := crowd(survivors, fmt.Sprintf("stop%d.", i))
-		pause, err := load.Measure(watch, func() error { return nil })
-		if err != nil {
-			t.Fatal(err)
-		}
-		calm = append(calm, pause)
-		if pause, err = load.Measure(watch, leader.Stop); err != nil {
-			t.Fatal(err)
-		}
-		pauses = append(pauses, pause)
+		waits.add(t, load, leader.Stop)
 		verify(t, load, survivors[i%2].Addr)
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("SIGTERM of the leader, longest wait of 20 clients: %v; without a fault: %v", pauses, calm)
-	if p50, limit := pauses.Percentile(50), 50*time.Millisecond+calm.Percentile(50); p50 > limit {
-		t.Errorf("p50 %v, want at most %v", p50, limit)
-	}
+	waits.judge(t, "SIGTERM of the leader, 20 clients")
 	agree(t, c)
 }
 
@@ -144,7 +157,7 @@ func TestStopLeader(t *testing.T) {
 // see no error.
 func TestClusterFailover(t *testing.T) {
 	c := start(t)
-	var pauses, calm workload.Pauses
+	var waits waits
 	for i := range 7 {
 		leader, err := c.Leader()
 		if err != nil {
@@ -152,31 +165,19 @@ func TestClusterFailover(t *testing.T) {
 		}
 		heir := c.Others(leader)[i%2]
 		load := crowd(c.Nodes, fmt.Sprintf("failover%d.", i))
-		pause, err := load.Measure(watch, func() error { return nil })
-		if err != nil {
-			t.Fatal(err)
-		}
-		calm = append(calm, pause)
-		pause, err = load.Measure(watch, func() error {
+		waits.add(t, load, func() error {
 			reply, err := heir.Do("CLUSTER", "FAILOVER")
 			if err == nil && reply != "OK" {
 				err = fmt.Errorf("CLUSTER FAILOVER: %v", reply)
 			}
 			return err
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		pauses = append(pauses, pause)
 		verify(t, load, leader.Addr)
 		if now, err := c.Leader(); err != nil || now != heir {
 			t.Errorf("%v leads (%v), want %s", now, err, heir.Name)
 		}
 	}
-	t.Logf("CLUSTER FAILOVER, longest wait of 30 clients: %v; without: %v", pauses, calm)
-	if p50, limit := pauses.Percentile(50), 50*time.Millisecond+calm.Percentile(50); p50 > limit {
-		t.Errorf("p50 %v, want at most %v", p50, limit)
-	}
+	waits.judge(t, "CLUSTER FAILOVER, 30 clients")
 
 	leader, err := c.Leader()
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"holdfast/test/harness"
 )
 
 // server is a keyspace with GET, SET, INCR and TTL whose faults can be switched on.
@@ -20,25 +22,15 @@ type server struct {
 
 // listen serves at an address until the test ends.
 func (s *server) listen(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := harness.Listen(s.serve)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go s.serve(conn)
-		}
-	}()
 	return l.Addr().String()
 }
 
 func (s *server) serve(conn net.Conn) {
-	defer conn.Close()
 	in := bufio.NewReader(conn)
 	for {
 		var count int
