@@ -90,15 +90,16 @@ func (o *outbox) write(ctx context.Context, requests []fsm.Request) ([]fsm.Reply
 		o.wake()
 	}
 
+	var err error
 	select {
-	case err := <-g.done:
-		if err != nil {
-			return nil, err
-		}
-		return g.replies, nil
+	case err = <-g.done:
 	case <-ctx.Done():
-		return nil, o.abandon(g)
+		err = o.abandon(g)
 	}
+	if err != nil {
+		return nil, err
+	}
+	return g.replies, nil
 }
 
 // requestsSize is a little more than the bytes that the requests take when encoded.
@@ -264,7 +265,8 @@ func (o *outbox) trim() {
 	}
 }
 
-// abandon gives a group up, as its connection has gone, and says what is known of it.
+// abandon gives a group up, as its connection has gone, and says what is known of it: nil
+// if it has been answered meanwhile.
 func (o *outbox) abandon(g *group) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()

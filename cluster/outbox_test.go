@@ -54,3 +54,22 @@ func TestLowWater(t *testing.T) {
 		}
 	})
 }
+
+// Whoever gives up at the moment at which the answer comes gets the answer.
+func TestAnsweredWhileGivenUp(t *testing.T) {
+	for range 100 { // either may be seen first
+		ctx, cancel := context.WithCancel(context.Background())
+		var o *outbox
+		o = newOutbox(time.Second, 1<<20, func() {
+			if f := o.take(1<<20, new([]byte)); f.Count == 1 {
+				o.answered(f.numbers, []fsm.Reply{fsm.Int(1)})
+				cancel()
+			}
+		})
+		o.register(7)
+		replies, err := o.write(ctx, []fsm.Request{{Calls: []fsm.Call{call("INCR k")}}})
+		if err != nil || len(replies) != 1 || string(replies[0]) != string(fsm.Int(1)) {
+			t.Fatalf("got %q, %v", replies, err)
+		}
+	}
+}
