@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"holdfast/test/harness"
 )
 
 // cpuTimes tells how much of the machine others took: a ratio measured beside a busy
@@ -18,15 +20,16 @@ type cpuTimes struct {
 	clients time.Duration // those that have ended, and this process
 }
 
-const clockTick = 10 * time.Millisecond // what /proc counts in
-
 func (s *servers) cpuTimes() (t cpuTimes, err error) {
 	t.at = time.Now()
 	if t.total, err = busyCPU(); err != nil {
 		return t, err
 	}
 	for _, n := range s.all() {
-		used, err := processCPU(n.PID())
+		if !n.Running() {
+			continue
+		}
+		used, err := harness.CPU(n.PID())
 		if err != nil {
 			return t, err
 		}
@@ -63,25 +66,7 @@ func busyCPU() (busy time.Duration, err error) {
 		if err != nil {
 			return 0, fmt.Errorf("/proc/stat: %w", err)
 		}
-		busy += time.Duration(ticks) * clockTick
+		busy += time.Duration(ticks) * harness.ClockTick
 	}
 	return busy, nil
-}
-
-// processCPU is utime and stime of a process, counted behind its name, which may
-// contain anything.
-func processCPU(pid int) (used time.Duration, err error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	for _, field := range fields[11:13] {
-		ticks, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("stat of process %d: %w", pid, err)
-		}
-		used += time.Duration(ticks) * clockTick
-	}
-	return used, nil
 }
