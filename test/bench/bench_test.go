@@ -66,6 +66,21 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// Every outage has a row with figures, and the time of a return.
+func TestOutages(t *testing.T) {
+	var out strings.Builder
+	if err := run(options{outages: true, rounds: 1, duration: 50 * time.Millisecond, sessions: 500, only: regexp.MustCompile("P16"), dir: t.TempDir()}, &out); err != nil {
+		t.Fatal(err)
+	}
+	row := ` +[1-9]\d* +[1-9]\d* +(\d+\.\d)? +\d+\.\d\d \(\d+\.\d\d \.\. \d+\.\d\d\), to reach 0\.[89]0: (reached|missed)\n`
+	for _, event := range outages {
+		rows := regexp.MustCompile(event.name+row).FindAllStringSubmatch(out.String(), -1)
+		if len(rows) != 1 || event.behind != nil && rows[0][1] == "" {
+			t.Errorf("rows of %q are missing:\n%s", event.name, out.String())
+		}
+	}
+}
+
 // Every type has a row for every size, and no element costs less than what is in it.
 func TestElements(t *testing.T) {
 	var out strings.Builder

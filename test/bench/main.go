@@ -28,6 +28,7 @@ type options struct {
 	memory     bool
 	sessions   int
 	perElement bool
+	outages    bool
 	elements   int // in all, of each type and size
 	dir        string
 	flags      []string // of every node
@@ -42,8 +43,9 @@ func main() {
 	flag.Float64Var(&o.others, "others", float64(runtime.NumCPU()), "repeat a run, up to 30 times, while others take more than so many `CPUs`")
 	flag.BoolVar(&o.types, "types", false, "measure the main commands of each data type instead, at pipeline 16")
 	flag.BoolVar(&o.memory, "memory", false, "measure memory instead: resident bytes per session")
-	flag.IntVar(&o.sessions, "sessions", 1_000_000, "how many sessions --memory stores")
+	flag.IntVar(&o.sessions, "sessions", 1_000_000, "how many sessions --memory stores, and keys --outages")
 	flag.BoolVar(&o.perElement, "elements", false, "measure memory instead: bytes per element of each collection type")
+	flag.BoolVar(&o.outages, "outages", false, "measure instead what clients lose while another node is out, and while it catches up")
 	flag.StringVar(&o.dir, "dir", "", "where data is written (default a temporary directory)")
 	flag.Parse()
 	o.duration = time.Duration(*seconds * float64(time.Second))
@@ -86,6 +88,8 @@ func run(o options, out io.Writer) error {
 		return measureMemory(s, binary, dir, o, out)
 	case o.perElement:
 		return measureElements(s, binary, dir, o, out)
+	case o.outages:
+		return measureOutages(s, binary, dir, o, out, os.Stderr)
 	}
 	if err := s.start(binary, dir, o); err != nil {
 		return err

@@ -89,11 +89,12 @@ func (s *servers) start(binary, dir string, o options) (err error) {
 
 // fill makes the keys that redis-benchmark asks for.
 func fill(addr string, keys int) error {
-	value := strings.Repeat("x", valueBytes)
-	return harness.Fill(addr, keys, func(i int) []string {
-		return []string{"SET", fmt.Sprintf("key:%012d", i), value}
-	})
+	return harness.Fill(addr, keys, setKey)
 }
+
+var keyValue = strings.Repeat("x", valueBytes)
+
+func setKey(i int) []string { return []string{"SET", fmt.Sprintf("key:%012d", i), keyValue} }
 
 // addrs is where the clients of a target connect at this moment.
 func (s *servers) addrs(t target) ([]string, error) {
