@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"io"
-	"path/filepath"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -21,7 +20,7 @@ func (s stateMachine) Snapshot() (raft.FSMSnapshot, error) {
 	s.n.applyMu.Lock()
 	defer s.n.applyMu.Unlock()
 	defer s.n.took("rdb-snapshot", time.Now())
-	return &frozen{s.n.machine.Snapshot(), s.n.config.Disk, filepath.Join(s.n.config.Dir, raftDir, "snapshots")}, nil
+	return frozen{s.n.machine.Snapshot()}, nil
 }
 
 func (s stateMachine) Restore(r io.ReadCloser) error {

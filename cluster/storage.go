@@ -73,9 +73,11 @@ func openStorage(c *Config, clusterID string, fresh bool, took func(event string
 	if s.log, err = raft.NewLogCache(cachedEntries, timedLog{s.log, took}); err != nil {
 		return s, err
 	}
-	if s.snapshots, err = c.Disk.Snapshots(dir, c.SnapshotRetain, raftLogger(c.Logger)); err != nil {
+	snapshots, err := c.Disk.Snapshots(dir, c.SnapshotRetain, raftLogger(c.Logger))
+	if err != nil {
 		return s, err
 	}
+	s.snapshots = steadySnapshots{snapshots, c.Disk, filepath.Join(dir, "snapshots")}
 	covered, err := checkStart(c.Disk, dir, s.log, c.Logger)
 	if err != nil {
 		return s, err

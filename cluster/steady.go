@@ -1,0 +1,61 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/hashicorp/raft"
+)
+
+// steadySnapshots has a snapshot's data go to the disk while the rest is still being
+// written, be it the node's own or one that the leader sends. Otherwise the kernel gathers
+// it and writes all of it at the end, and the fsyncs of logs on that disk, which clients
+// wait for, queue behind hundreds of megabytes.
+type steadySnapshots struct {
+	raft.SnapshotStore
+	disk Disk
+	dir  string // where the store keeps its files
+}
+
+func (s steadySnapshots) Create(version raft.SnapshotVersion, index, term uint64, configuration raft.Configuration,
+	configurationIndex uint64, trans raft.Transport) (raft.SnapshotSink, error) {
+	sink, err := s.SnapshotStore.Create(version, index, term, configuration, configurationIndex, trans)
+	if err != nil {
+		return nil, err
+	}
+	file, err := s.disk.Open(filepath.Join(s.dir, sink.ID()+".tmp", "state.bin"), os.O_WRONLY)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("the snapshot that raft has begun: %w", err), sink.Cancel())
+	}
+	return &steadySink{SnapshotSink: sink, file: file}, nil
+}
+
+// steadyBytes is how much of a snapshot is written between two visits to the disk.
+const steadyBytes = 2 << 20
+
+type steadySink struct {
+	raft.SnapshotSink
+	file    File // what the sink writes to; the sink itself syncs the last of it
+	written int
+}
+
+func (s *steadySink) Write(p []byte) (int, error) {
+	n, err := s.SnapshotSink.Write(p)
+	if s.written += n; err == nil && s.written >= steadyBytes {
+		s.written = 0
+		err = s.file.Datasync()
+	}
+	return n, err
+}
+
+func (s *steadySink) Close() error {
+	s.file.Close()
+	return s.SnapshotSink.Close()
+}
+
+func (s *steadySink) Cancel() error {
+	s.file.Close()
+	return s.SnapshotSink.Cancel()
+}

@@ -1,0 +1,78 @@
+package cluster
+
+import (
+	"bytes"
+	"io"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// watchedDisk knows how often content was made durable.
+type watchedDisk struct {
+	systemDisk
+	visits *int
+}
+
+type watchedFile struct {
+	File
+	visits *int
+}
+
+func (d watchedDisk) Open(path string, flag int) (File, error) {
+	f, err := d.systemDisk.Open(path, flag)
+	if filepath.Base(path) != "state.bin" {
+		return f, err
+	}
+	return watchedFile{f, d.visits}, err
+}
+
+func (f watchedFile) Datasync() error {
+	*f.visits++
+	return f.File.Datasync()
+}
+
+// A snapshot that raft receives goes to the disk bit by bit, and is whole in the end.
+func TestSnapshotsAreWrittenSteadily(t *testing.T) {
+	config, visits := DefaultConfig(), 0
+	config.Dir, config.Disk = t.TempDir(), watchedDisk{visits: &visits}
+	s, err := openStorage(&config, "", true, func(string, time.Time) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	sink, err := s.snapshots.Create(raft.SnapshotVersionMax, 7, 1, raft.Configuration{}, 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := bytes.Repeat([]byte("snapshot"), 10*steadyBytes/8)
+	if _, err := io.Copy(sink, struct{ io.Reader }{bytes.NewReader(sent)}); err != nil {
+		t.Fatal(err)
+	}
+	if visits != 10 {
+		t.Errorf("%d bytes went to the disk in %d parts before the end, want 10", len(sent), visits)
+	}
+	if err := sink.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, r, err := s.snapshots.Open(sink.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, sent) {
+		t.Errorf("%d of %d bytes, %v", len(got), len(sent), err)
+	}
+
+	if sink, err = s.snapshots.Create(raft.SnapshotVersionMax, 8, 1, raft.Configuration{}, 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := sink.Cancel(); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := s.snapshots.List(); err != nil || len(list) != 1 {
+		t.Errorf("a snapshot that was given up is there: %v, %v", list, err)
+	}
+}
