@@ -64,9 +64,11 @@ func measureOutages(s *servers, binary, dir string, o options, out, progress io.
 	if err := s.startCluster(binary, dir, o); err != nil {
 		return err
 	}
+	start := time.Now()
 	if err := s.fillSaved(o.sessions); err != nil {
 		return fmt.Errorf("fill: %w", err)
 	}
+	fmt.Fprintf(progress, "%d keys in %v\n", o.sessions, time.Since(start).Round(time.Second))
 	results := map[trial][]cost{}
 	for round := range o.rounds {
 		for _, l := range outageLoads {
