@@ -185,7 +185,7 @@ func (c chart) Verbs() (list []string) {
 }
 
 // Few reports whether there is room for a word at each fault.
-func (c chart) Few() bool { return len(c.Faults) <= 12 }
+func (c chart) Few() bool { return len(c.Faults) <= 8 }
 
 // Percent is a column's place from the left.
 func (c chart) Percent(x float64) string {

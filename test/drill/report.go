@@ -117,13 +117,15 @@ func (r *report) summary() string {
 func (r *report) print(w io.Writer) {
 	fmt.Fprintf(w, "\npause: the longest that any client of a surviving node waited for a reply, in ms\n\n")
 	printRows(w, "fault", r.rows())
-	fmt.Fprintln(w)
-	for _, line := range r.goals() {
+	for i, line := range r.goals() {
+		if i == 0 {
+			fmt.Fprintln(w)
+		}
 		fmt.Fprintln(w, line)
 	}
 
 	f := r.findings
-	fmt.Fprintf(w, "%d writes and %d reads answered in %.0f s, %.0f a second; at nodes that were down %d errors and %d writes without an answer\n\n",
+	fmt.Fprintf(w, "\n%d writes and %d reads answered in %.0f s, %.0f a second; at nodes that were down %d errors and %d writes without an answer\n\n",
 		f.Writes, f.Reads, r.lasted.Seconds(), float64(f.Writes+f.Reads)/r.lasted.Seconds(), f.Excused, f.Unknown)
 	equal := "yes"
 	if r.differ != nil {
