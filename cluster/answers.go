@@ -59,6 +59,13 @@ func (n *Node) handle(from *asker, kind byte, id uint64, payload []byte) {
 	case askLogState:
 		state, err := n.logState()
 		answer(state.encode(), err)
+	case askDisk:
+		answer(n.diskReport().encode(), nil)
+	case askSteady:
+		go func() {
+			state, err := n.steadyLog()
+			answer(state.encode(), err)
+		}()
 	case askFinalLog:
 		boot := d.uint()
 		if d.err != nil {
@@ -146,6 +153,7 @@ func (n *Node) answerTerm(answer func([]byte, error)) {
 type logState struct {
 	term, lastTerm, lastIndex, applied uint64
 	stands                             bool // for election in this term, or it has won it
+	unfit                              bool // its disk is full, or stands still: it should not lead
 }
 
 func (s logState) encode() []byte {
@@ -155,12 +163,13 @@ func (s logState) encode() []byte {
 	e.uint(s.lastIndex)
 	e.uint(s.applied)
 	e.bool(s.stands)
+	e.bool(s.unfit)
 	return e.buf
 }
 
 func decodeLogState(b []byte) (logState, error) {
 	d := decoder{buf: b}
-	s := logState{term: d.uint(), lastTerm: d.uint(), lastIndex: d.uint(), applied: d.uint(), stands: d.bool()}
+	s := logState{term: d.uint(), lastTerm: d.uint(), lastIndex: d.uint(), applied: d.uint(), stands: d.bool(), unfit: d.bool()}
 	return s, d.err
 }
 
@@ -170,12 +179,21 @@ func (s logState) before(t logState) bool {
 	return s.lastTerm < t.lastTerm || s.lastTerm == t.lastTerm && s.lastIndex < t.lastIndex
 }
 
+// betterThan reports whether a node with the log s should rather stand for election than one
+// with the log t; first decides between equal ones.
+func (s logState) betterThan(t logState, first bool) bool {
+	if s.unfit != t.unfit {
+		return t.unfit
+	}
+	return t.before(s) || !s.before(t) && first
+}
+
 func (n *Node) logState() (logState, error) {
 	r := n.raft()
 	if r == nil {
 		return logState{}, errNotLeader
 	}
-	s := logState{term: r.CurrentTerm(), lastIndex: r.LastIndex(), applied: n.machine.Index()}
+	s := logState{term: r.CurrentTerm(), lastIndex: r.LastIndex(), applied: n.machine.Index(), unfit: n.disk.unfit() != nil}
 	s.stands = r.State() == raft.Candidate || r.State() == raft.Leader
 	var l raft.Log
 	if err := n.storage.log.GetLog(s.lastIndex, &l); err == nil {

@@ -5,8 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/raft"
-
 	"holdfast/fsm"
 )
 
@@ -32,25 +30,6 @@ func (n *Node) took(event string, since time.Time) {
 	if l := n.listener.Load(); l != nil {
 		(*l).Took(event, time.Since(since))
 	}
-}
-
-// timedLog tells how long its writes take.
-type timedLog struct {
-	raft.LogStore
-	took func(event string, since time.Time)
-}
-
-func (l timedLog) StoreLog(entry *raft.Log) error { return l.StoreLogs([]*raft.Log{entry}) }
-
-func (l timedLog) StoreLogs(entries []*raft.Log) error {
-	defer l.took("aof-fsync-always", time.Now())
-	return l.LogStore.StoreLogs(entries)
-}
-
-// IsMonotonic makes this a raft.MonotonicLogStore where what it writes to is one.
-func (l timedLog) IsMonotonic() bool {
-	m, ok := l.LogStore.(raft.MonotonicLogStore)
-	return ok && m.IsMonotonic()
 }
 
 const (

@@ -146,7 +146,7 @@ func (n *Node) bestLog(gone string, term uint64, mine logState, question poll) (
 			if a.state.term > term || a.state.stands {
 				return nil, fmt.Errorf("%s stands or leads in term %d", id, a.state.term)
 			}
-			if bestState.before(a.state) || !a.state.before(bestState) && id < bestID {
+			if a.state.betterThan(bestState, id < bestID) {
 				best, bestState, bestID = a.link, a.state, id
 			}
 			if got++; got == need {
@@ -187,7 +187,7 @@ func (n *Node) campaign(dead string, term uint64) bool {
 	if r.CurrentTerm() > term {
 		return true
 	}
-	if r.CurrentTerm() < term || !n.isVoter(r) {
+	if r.CurrentTerm() < term || !n.isVoter(r) || n.disk.unfit() != nil {
 		return false
 	}
 	if _, leader := r.LeaderWithID(); r.State() == raft.Leader || leader != "" && string(leader) != dead {

@@ -15,6 +15,9 @@ var (
 	// ErrNotFormed: the same, in a cluster that has never been complete.
 	ErrNotFormed = &Error{"CLUSTERDOWN", "the cluster is still forming; the command did not run"}
 
+	// ErrDiskFull: so many disks are full that no majority can store it.
+	ErrDiskFull = &Error{"CLUSTERDOWN", "too many disks are full: no majority of the nodes has room; the command did not run"}
+
 	// ErrUncertain: the request may or may not have run, now or later. Only the
 	// client knows whether it is safe to send again.
 	ErrUncertain = &Error{"UNCERTAIN", "the outcome was not known in time: the command may or may not have been applied"}

@@ -25,15 +25,17 @@ const (
 	askRead                       // limit, calls -> replies
 	askReadIndex                  // -> index, now
 	askTerm                       // -> term
-	askLogState                   // -> term, last term, last index, applied, stands
+	askLogState                   // -> term, last term, last index, applied, stands, unfit
 	askFinalLog                   // boot of a dead process -> the same, once nothing more comes of it
-	askSilent                     // leader, term -> term, last term, last index, applied, stands; if the leader is silent
+	askSilent                     // leader, term -> term, last term, last index, applied, stands, unfit; if the leader is silent
 	askRegistered                 // node id -> incarnation, nonce
 	askRegister                   // node id, nonce, prev -> incarnation
 	askJoin                       // hello -> cluster id
 	askPromise                    // node id -> granted
 	askCampaign                   // dead node, term -> stands
 	askLead                       // node id -> nothing, once leadership has been handed to it
+	askDisk                       // -> full, stands still, usual microseconds, term if this node leads
+	askSteady                     // -> term, last term, last index, applied, stands, unfit; once a write has reached the disk
 	askBroadcast                  // message of the listeners -> answer of theirs
 	answerOK
 	answerError
@@ -119,6 +121,8 @@ func (l *link) run() error {
 			then(payload, nil)
 		case string(payload) == errNotLeader.text:
 			then(nil, errNotLeader)
+		case string(payload) == ErrDiskFull.text:
+			then(nil, ErrDiskFull)
 		default:
 			then(nil, &refusal{string(payload)})
 		}

@@ -39,6 +39,8 @@ type Node struct {
 	asks      *batcher // a follower's questions to the leader
 	snapshots *snapshots
 	silence   silence
+	disk      diskHealth
+	disks     disks
 
 	machine  *fsm.Machine
 	applyMu  sync.Mutex // Apply, Restore and Snapshot of the machine are for one at a time
@@ -100,6 +102,7 @@ func Open(ctx context.Context, config Config) (*Node, error) {
 	n.rounds, n.asks = &batcher{start: n.startRound}, &batcher{start: n.startAsk}
 	n.snapshots = &snapshots{n: n, turn: newBaton()}
 	n.silence.timeout = config.ElectionTimeout
+	n.disk.took, n.disk.patience = n.took, diskPatience*config.ElectionTimeout
 	if n.bus, err = openBus(n); err != nil {
 		lock.Close()
 		return nil, err
@@ -190,14 +193,14 @@ func (n *Node) startRaft(new, founder bool) error {
 			return err
 		}
 	}
-	storage, err := openStorage(&n.config, n.clusterID(), new, n.took)
+	storage, err := openStorage(&n.config, n.clusterID(), new, &n.disk)
 	if err != nil {
 		return err
 	}
 	n.storage = storage
 
 	address := n.advertised()
-	n.transport = &transport{requests: make(chan raft.RPC), NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+	n.transport = &transport{requests: make(chan raft.RPC), unfit: n.disk.unfit, NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream:                stream{n.bus},
 		ServerAddressProvider: addressBook{n},
 		MaxPool:               maxPooled,
@@ -240,6 +243,7 @@ func (n *Node) startRaft(new, founder bool) error {
 
 	go n.watchLeader(r, observations)
 	go n.watchSilence(r)
+	go n.watchDisks(r)
 	go n.proposer.run()
 	go n.sender.run()
 	go n.reaper.run()
@@ -304,12 +308,12 @@ func (n *Node) watchLeader(r *raft.Raft, observations <-chan raft.Observation) {
 		case <-n.closing:
 			return
 		}
-		_, leader := r.LeaderWithID()
-		if !n.route.set(string(leader)) {
+		leader := n.knownLeader(r)
+		if !n.route.set(leader) {
 			continue
 		}
-		n.log.Info("leader", "leader", string(leader), "term", r.CurrentTerm())
-		n.sender.leaderChanged()
+		n.log.Info("leader", "leader", leader, "term", r.CurrentTerm())
+		n.sender.forget()
 		n.asks.abort(time.Now(), errNotLeader)
 		n.outbox.resend(0)
 		n.proposer.kick()
@@ -341,7 +345,10 @@ func (n *Node) expireRequests() {
 	for {
 		select {
 		case now := <-ticker.C:
-			n.outbox.expire(now)
+			if n.outbox.expire(now) {
+				n.sender.forget()
+				n.sender.kick()
+			}
 			n.rounds.abort(now.Add(-n.config.CommitTimeout), ErrNoLeader)
 			n.asks.abort(now.Add(-askTimeout), ErrNoLeader)
 		case <-n.closing:
@@ -516,6 +523,9 @@ func (n *Node) Ready() error {
 	}
 	if !n.isVoter(r) {
 		return errors.New("catching up: this node is not a voter yet")
+	}
+	if err := n.disk.unfit(); err != nil {
+		return err
 	}
 	if !n.outbox.registered() {
 		return errors.New("not registered with the leader yet")

@@ -40,7 +40,7 @@ type group struct {
 	replies []fsm.Reply
 	missing int        // replies that have not come
 	frame   uint64     // the frame it is on its way in; 0 while it waits
-	sent    bool       // it has been on its way: the outcome may be unknown
+	sent    int        // frames it has been on its way in: of these the outcome may be unknown
 	since   time.Time  // when it was handed in
 	done    chan error // gets one value
 	ended   bool       // done has it
@@ -180,7 +180,8 @@ func (o *outbox) take(max int, memory *[]byte) (f frame) {
 		f.Requests = append(f.Requests, g.encoded...)
 		f.Count += len(g.replies)
 		f.numbers = append(f.numbers, span{g.first, len(g.replies)})
-		g.frame, g.sent = o.frame, true
+		g.frame = o.frame
+		g.sent++
 	}
 	if cap(f.Requests) <= 2*max { // one huge request leaves nothing behind
 		*memory = f.Requests
@@ -278,23 +279,46 @@ func (o *outbox) abandon(g *group) error {
 }
 
 func (g *group) fate() error {
-	if g.sent {
+	if g.sent > 0 {
 		return ErrUncertain
 	}
 	return ErrNoLeader
 }
 
+// turnedAway ends the groups of a frame that the leader has not proposed, or, without a
+// frame, of what waits: there is no room for them. Those that have been on their way in
+// another frame as well are sent again, to learn what became of them.
+func (o *outbox) turnedAway(frame uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, g := range o.groups {
+		if g.frame != frame || g.ended || g.encoded == nil {
+			continue
+		}
+		if frame != 0 {
+			g.sent--
+		}
+		if g.sent == 0 {
+			g.end(ErrDiskFull)
+		}
+	}
+	o.trim()
+}
+
 // expire gives up every group older than the timeout. Their numbers fall below the
-// low water with the next frame, so that none of them runs later than that.
-func (o *outbox) expire(now time.Time) {
+// low water with the next frame, so that none of them runs later than that. It reports
+// whether one has been on its way.
+func (o *outbox) expire(now time.Time) (sent bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, g := range o.groups {
 		if !g.ended && now.Sub(g.since) >= o.timeout {
+			sent = sent || g.sent > 0
 			g.end(g.fate())
 		}
 	}
 	o.trim()
+	return sent
 }
 
 // close refuses further requests.

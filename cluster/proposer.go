@@ -117,6 +117,17 @@ func (p *proposer) refuse() {
 	}
 }
 
+// turnAway refuses what waits here, as no majority has room for it.
+func (p *proposer) turnAway() {
+	p.mu.Lock()
+	frames := p.forwarded
+	p.forwarded = nil
+	p.mu.Unlock()
+	for _, f := range frames {
+		f.answer(nil, ErrDiskFull)
+	}
+}
+
 // step proposes one entry and waits until it has been applied; false when there is
 // nothing to propose.
 func (p *proposer) step() bool {
@@ -127,6 +138,9 @@ func (p *proposer) step() bool {
 	}
 	if !p.n.formed() {
 		return false // nothing of clients before the cluster is complete
+	}
+	if p.n.disk.isFull() || p.n.disks.crammed.Load() {
+		return false // leadership goes to another node, or else they are turned away
 	}
 
 	p.gathering.wait(p.waiting, p.wake)

@@ -23,7 +23,7 @@ func TestTornOrDamaged(t *testing.T) {
 	t.Logf("seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 0))
 	dir := t.TempDir()
-	files := newWALFiles(systemDisk{}, filepath.Join(dir, "spare"))
+	files := newWALFiles(systemDisk{}, filepath.Join(dir, "spare"), 256<<10, func(error) {})
 	checked := checkedSegments{segment.NewFiler(dir, files), systemDisk{}, dir, slog.New(slog.NewTextHandler(io.Discard, nil))}
 	for round := range uint64(150) {
 		info := types.SegmentInfo{ID: round, BaseIndex: 1, MinIndex: 1, Codec: 1, SizeLimit: 256 << 10, CreateTime: time.Now()}

@@ -34,9 +34,9 @@ func (s *sender) kick() {
 	}
 }
 
-// leaderChanged forgets the frame on its way to the old leader. Should its answer come
-// after all it still counts.
-func (s *sender) leaderChanged() {
+// forget no longer waits for the frame on its way: the leader is another, or the requests
+// have been given up. Should its answer come after all it still counts.
+func (s *sender) forget() {
 	s.epoch.Add(1)
 	s.mu.Lock()
 	s.gathering = gathering{}
@@ -96,6 +96,9 @@ func (s *sender) send() {
 				s.kick()
 				return
 			}
+		}
+		if err == ErrDiskFull {
+			s.n.outbox.turnedAway(f.id)
 		}
 		// Whether it was applied is not known here; under their ids it is safe to
 		// send the requests again. A leader that has just lost its office, or has

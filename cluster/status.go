@@ -26,6 +26,7 @@ type Status struct {
 	SaveTook      time.Duration // the last one
 	Saves         int           // snapshots since the node started
 	PendingWrites int
+	DiskErr       error // why the node's disk does not let it lead, or nil
 }
 
 // Member is one node of the cluster.
@@ -44,7 +45,7 @@ func (n *Node) Status() Status {
 	leader, _ := n.route.get()
 	s := Status{
 		NodeID: n.identity.NodeID, ClusterID: n.clusterID(), Role: "follower", LeaderID: leader,
-		AppliedIndex: n.machine.Index(), PendingWrites: n.outbox.pending(),
+		AppliedIndex: n.machine.Index(), PendingWrites: n.outbox.pending(), DiskErr: n.disk.unfit(),
 	}
 	n.snapshots.mu.Lock()
 	s.SnapshotIndex, s.LastSave = n.snapshots.index, n.snapshots.last

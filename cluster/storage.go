@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
-	"time"
+	"sync"
 
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
@@ -33,17 +34,22 @@ type storage struct {
 	stable    stableStore
 	log       raft.LogStore
 	snapshots raft.SnapshotStore
+	disk      Disk
+	dir       string
+	health    *diskHealth
+	prepare   func() error // makes sure that the log has a place for what comes next
+	probing   sync.Mutex
 	closers   []io.Closer
 }
 
-func openStorage(c *Config, clusterID string, fresh bool, took func(event string, since time.Time)) (s *storage, err error) {
-	s = &storage{}
+func openStorage(c *Config, clusterID string, fresh bool, health *diskHealth) (s *storage, err error) {
+	dir := filepath.Join(c.Dir, raftDir)
+	s = &storage{disk: c.Disk, dir: dir, health: health, prepare: func() error { return nil }}
 	defer func() {
 		if err != nil {
 			s.Close()
 		}
 	}()
-	dir := filepath.Join(c.Dir, raftDir)
 	if err := c.Disk.MkdirAll(dir); err != nil {
 		return s, err
 	}
@@ -70,7 +76,7 @@ func openStorage(c *Config, clusterID string, fresh bool, took func(event string
 		return s, err
 	}
 
-	if s.log, err = raft.NewLogCache(cachedEntries, timedLog{s.log, took}); err != nil {
+	if s.log, err = raft.NewLogCache(cachedEntries, watchedLog{s.log, health}); err != nil {
 		return s, err
 	}
 	snapshots, err := c.Disk.Snapshots(dir, c.SnapshotRetain, raftLogger(c.Logger))
@@ -129,7 +135,8 @@ func (s *storage) openWAL(dir string, c *Config) error {
 	if err := c.Disk.MkdirAll(dir); err != nil {
 		return err
 	}
-	files := newWALFiles(c.Disk, filepath.Join(filepath.Dir(dir), "wal-spare"))
+	files := newWALFiles(c.Disk, filepath.Join(filepath.Dir(dir), "wal-spare"), int64(c.SegmentBytes), s.health.filled)
+	s.prepare = files.prepare
 	s.closers = append(s.closers, files)
 	meta := c.Disk.LogMeta()
 	log, err := wal.Open(dir, wal.WithSegmentSize(c.SegmentBytes), wal.WithLogger(raftLogger(c.Logger)), wal.WithMetaStore(meta),
@@ -142,6 +149,28 @@ func (s *storage) openWAL(dir string, c *Config) error {
 	s.closers = append(s.closers, log)
 	return nil
 }
+
+// probe finds out whether the disk has room and takes a write, which lasts as long as that
+// does. One that lasts too long answers for all that come meanwhile.
+func (s *storage) probe() error {
+	if !s.probing.TryLock() {
+		return errProbing
+	}
+	defer s.probing.Unlock()
+	const bytes = 1 << 20
+	path := filepath.Join(s.dir, "probe")
+	if err := s.disk.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	err := s.disk.Reserve(path, bytes)
+	s.disk.Remove(path)
+	if err == nil {
+		err = s.prepare()
+	}
+	return err
+}
+
+var errProbing = errors.New("the disk has not answered the last question")
 
 // Close closes the files in the reverse order of opening.
 func (s *storage) Close() error {

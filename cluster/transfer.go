@@ -38,7 +38,8 @@ func (n *Node) TransferLeadership(ctx context.Context) error {
 	}
 }
 
-// furthest returns which of some nodes has the longest log, "" when none answers.
+// furthest returns which of some nodes has the longest log, "" when none answers. Those
+// whose disk does not let them lead are left out.
 func (n *Node) furthest(ids []string) string {
 	best, bestID := logState{}, ""
 	for _, l := range n.peers.links(ids) {
@@ -46,7 +47,7 @@ func (n *Node) furthest(ids []string) string {
 		if err != nil {
 			continue
 		}
-		if state, err := decodeLogState(answer); err == nil && (bestID == "" || best.before(state)) {
+		if state, err := decodeLogState(answer); err == nil && !state.unfit && (bestID == "" || best.before(state)) {
 			best, bestID = state, l.peer.NodeID
 		}
 	}
@@ -59,6 +60,9 @@ var (
 
 	// ErrNotVoter is what Lead says at a node that is no voter, or not yet.
 	ErrNotVoter = &Error{"ERR", "this node is not a voter, and cannot lead"}
+
+	// ErrUnfit is what Lead says at a node whose disk is full or stands still.
+	ErrUnfit = &Error{"ERR", "this node's disk is full or stands still, and it cannot lead"}
 )
 
 // Lead has the leader hand over to this node, and returns when it leads, or within
@@ -72,6 +76,8 @@ func (n *Node) Lead(ctx context.Context) error {
 		switch {
 		case r == nil || !n.isVoter(r):
 			return ErrNotVoter
+		case n.disk.unfit() != nil:
+			return ErrUnfit
 		case leader == n.identity.NodeID:
 			return ErrLeads
 		}

@@ -15,6 +15,7 @@ const maxPooled = 3
 type transport struct {
 	*raft.NetworkTransport
 	requests chan raft.RPC // see screen
+	unfit    func() error  // why this node should not lead
 }
 
 func (t *transport) Consumer() <-chan raft.RPC { return t.requests }
@@ -24,6 +25,9 @@ func (t *transport) RequestVote(id raft.ServerID, target raft.ServerAddress, arg
 }
 
 func (t *transport) RequestPreVote(id raft.ServerID, target raft.ServerAddress, args *raft.RequestPreVoteRequest, resp *raft.RequestPreVoteResponse) error {
+	if err := t.unfit(); err != nil {
+		return err // without it raft does not stand
+	}
 	return again(func() error { return t.NetworkTransport.RequestPreVote(id, target, args, resp) })
 }
 

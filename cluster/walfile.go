@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	"github.com/hashicorp/raft-wal/types"
 )
@@ -16,20 +17,28 @@ import (
 // fsync writes no metadata: it took half as long as in a file that was merely
 // reserved. The next file is filled in the background while the present one is used.
 //
+// The disk's blocks are reserved for it when the last one was taken: raft-wal never writes
+// again once it had no place for its next segment, so that a full disk has to be noticed
+// a segment earlier (diskHealth).
+//
 // Invariant: whatever has the name of a segment has, or had, the full size, durably.
 type walFiles struct {
 	disk  Disk
-	spare string // where the next file is prepared
+	spare string      // where the next file is prepared
+	size  int64       // of a segment
+	told  func(error) // whether there is room for the next file
 
-	mu     sync.Mutex
-	filled int64 // size of the file at spare, 0 without one
-	work   sync.WaitGroup
+	mu      sync.Mutex
+	filled  int64 // size of the file at spare, 0 without one
+	filling bool  // the next file has its blocks, and is filled with zeros
+	closed  bool
+	work    sync.WaitGroup
 
-	filling sync.Mutex // of one file at a time: see fill
+	preparing sync.Mutex
 }
 
-func newWALFiles(disk Disk, spare string) *walFiles {
-	w := &walFiles{disk: disk, spare: spare}
+func newWALFiles(disk Disk, spare string, size int64, told func(error)) *walFiles {
+	w := &walFiles{disk: disk, spare: spare, size: size, told: told}
 	if size, err := disk.Size(spare); err == nil {
 		w.filled = size
 	}
@@ -38,21 +47,29 @@ func newWALFiles(disk Disk, spare string) *walFiles {
 
 // Create returns a new file of size bytes, all zero.
 func (w *walFiles) Create(dir, name string, size uint64) (types.WritableFile, error) {
-	f, err := w.create(filepath.Join(dir, name), int64(size))
+	path := filepath.Join(dir, name)
+	f, err := w.create(path, int64(size))
+	if err == nil && f == nil { // the first segment, or the log fills faster than zeros are written
+		if f, err = w.reserve(path, int64(size)); err != nil {
+			w.finish() // there is no room for two
+			f, err = w.create(path, int64(size))
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	if f == nil { // the first segment, or the log fills faster than zeros are written
-		if f, err = w.reserve(filepath.Join(dir, name), int64(size)); err != nil {
-			return nil, err
-		}
+	if f == nil {
+		return nil, fmt.Errorf("create %s: %w", path, syscall.ENOSPC)
 	}
-	w.work.Add(1)
-	go func() {
-		defer w.work.Done()
-		w.fill(int64(size))
-	}()
+	w.told(w.prepare())
 	return f, nil
+}
+
+// finish waits until no file is being filled.
+func (w *walFiles) finish() {
+	w.preparing.Lock()
+	defer w.preparing.Unlock()
+	w.work.Wait()
 }
 
 // create uses the spare file; nil when there is none.
@@ -127,32 +144,60 @@ func (w *walFiles) Delete(dir, name string) error {
 	return w.disk.SyncDir(dir)
 }
 
-// fill prepares the spare file. Without it the log does as well, only slower, so that
-// a failure (a full disk) is not reported here.
-func (w *walFiles) fill(size int64) {
-	// Of two who fill one file, the slower would go on when it has become a segment, and
-	// overwrite what the log has written.
-	if !w.filling.TryLock() {
-		return
-	}
-	defer w.filling.Unlock()
+// prepare makes sure that there is a next file, or will be: its blocks are reserved at
+// once, and filled in the background. It fails when the disk is full.
+func (w *walFiles) prepare() error {
+	w.preparing.Lock()
+	defer w.preparing.Unlock()
 	w.mu.Lock()
-	have := w.filled
+	enough := w.filled == w.size || w.filling || w.closed
 	w.mu.Unlock()
-	if have == size {
-		return
+	if enough {
+		return nil
 	}
 	unfinished := w.spare + ".tmp"
-	defer w.disk.Remove(unfinished) // fails once it has been renamed
-	f, err := w.disk.Open(unfinished, os.O_CREATE|os.O_TRUNC|os.O_WRONLY)
+	if err := w.disk.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := w.disk.Reserve(unfinished, w.size); err != nil {
+		w.disk.Remove(unfinished)
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return nil
+	}
+	w.filling = true
+	w.work.Go(func() { w.fill(unfinished) })
+	return nil
+}
+
+// fill makes the spare file out of one whose blocks are reserved. Without it the log does
+// as well, only slower, so that a failure is not reported here.
+func (w *walFiles) fill(unfinished string) {
+	err := w.zero(unfinished)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.filling = false
+	if err == nil {
+		err = w.disk.Rename(unfinished, w.spare)
+	}
+	if err == nil {
+		w.filled = w.size
+	} else {
+		w.disk.Remove(unfinished)
+	}
+}
+
+func (w *walFiles) zero(path string) error {
+	f, err := w.disk.Open(path, os.O_WRONLY)
 	if err != nil {
-		return
+		return err
 	}
 	zeros := make([]byte, 256<<10)
-	for at := int64(0); at < size; at += int64(len(zeros)) {
-		if _, err = f.WriteAt(zeros[:min(int64(len(zeros)), size-at)], at); err != nil {
-			break
-		}
+	for at := int64(0); at < w.size && err == nil; at += int64(len(zeros)) {
+		_, err = f.WriteAt(zeros[:min(int64(len(zeros)), w.size-at)], at)
 		// Little by little: the log's own fsyncs must not queue behind all of it.
 		if at%(1<<20) == 0 {
 			f.Datasync()
@@ -161,19 +206,14 @@ func (w *walFiles) fill(size int64) {
 	if err == nil {
 		err = f.Sync()
 	}
-	if closeErr := f.Close(); err != nil || closeErr != nil {
-		return
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.disk.Rename(unfinished, w.spare) == nil {
-		w.filled = size
-	}
+	return errors.Join(err, f.Close())
 }
 
-// Close waits until no file is being filled.
 func (w *walFiles) Close() error {
-	w.work.Wait()
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.finish()
 	return nil
 }
 

@@ -300,6 +300,11 @@ func infoRaft(s *Server, status *Status, add adder) {
 	add("raft_applied_index", status.AppliedIndex)
 	add("raft_last_snapshot_index", status.SnapshotIndex)
 	add("raft_voters", status.Voters)
+	disk := "ok"
+	if status.DiskErr != nil {
+		disk = status.DiskErr.Error()
+	}
+	add("raft_disk", disk)
 }
 
 func infoKeyspace(s *Server, status *Status, add adder) {

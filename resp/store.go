@@ -76,6 +76,7 @@ type Status struct {
 	Saving        bool      // a snapshot is being written
 	LastSaveErr   error     // why the last snapshot failed, or nil
 	Keys          []KeyCount
+	DiskErr       error         // the node's disk is full, or stands still; nil if not
 	PendingWrites int           // requests waiting for an answer on this node
 	SaveBegan     time.Time     // the last snapshot, or the present one; zero without one
 	SaveTook      time.Duration // the last one

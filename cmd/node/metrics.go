@@ -31,6 +31,7 @@ var gauges = []struct {
 	{describe("commit_index", "The last log entry that is known to be committed."), func(s *cluster.Status) float64 { return float64(s.CommitIndex) }},
 	{describe("applied_index", "The last log entry that this node has applied."), func(s *cluster.Status) float64 { return float64(s.AppliedIndex) }},
 	{describe("voters", "Members of the cluster that vote."), func(s *cluster.Status) float64 { return float64(s.Voters) }},
+	{describe("disk_fit", "Whether this node's disk lets it lead: it has room and takes writes."), func(s *cluster.Status) float64 { return flag(s.DiskErr == nil) }},
 	{describe("pending_writes", "Writes of this node's clients that wait for their outcome."), func(s *cluster.Status) float64 { return float64(s.PendingWrites) }},
 }
 

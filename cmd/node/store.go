@@ -14,7 +14,7 @@ func (s store) Status() resp.Status {
 	status := resp.Status{
 		NodeID: c.NodeID, ClusterID: c.ClusterID, Role: c.Role, LeaderID: c.LeaderID, Term: c.Term,
 		CommitIndex: c.CommitIndex, AppliedIndex: c.AppliedIndex, SnapshotIndex: c.SnapshotIndex, Voters: c.Voters,
-		LastSave: c.LastSave, Saving: c.Saving, LastSaveErr: c.LastSaveErr, PendingWrites: c.PendingWrites,
+		LastSave: c.LastSave, Saving: c.Saving, LastSaveErr: c.LastSaveErr, PendingWrites: c.PendingWrites, DiskErr: c.DiskErr,
 		SaveBegan: c.SaveBegan, SaveTook: c.SaveTook, Saves: c.Saves, Counts: s.Counts(),
 	}
 	for _, m := range c.Members {

@@ -8,14 +8,14 @@ import (
 
 // start makes an arena of three nodes that runs. It ends with the test, which fails with
 // all that was found in it.
-func start(t *testing.T) *arena {
+func start(t *testing.T, flags ...string) *arena {
 	t.Helper()
 	dir := t.TempDir()
 	binary, err := harness.Build(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := openArena(dir, binary, 3, 1)
+	a, err := openArena(dir, binary, 3, 1, flags...)
 	if err != nil {
 		t.Fatal(err)
 	}

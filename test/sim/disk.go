@@ -11,6 +11,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
 
 	"holdfast/cluster"
 )
@@ -35,6 +38,9 @@ type disk struct {
 	image   *disk      // what is left after the crash
 	dice    *rand.Rand // of crashes
 	lies    bool       // the log is said to be durable when it is not
+
+	pace atomic.Int64 // how long an fsync of the log takes, a time.Duration
+	full atomic.Bool  // there is no room for new files of the log
 }
 
 // inode is a file, or a directory if it has no content.
@@ -215,7 +221,7 @@ func (d *disk) Open(path string, flag int) (cluster.File, error) {
 	case i.dir:
 		return nil, fmt.Errorf("open %s: is a directory", path)
 	}
-	f := &file{disk: d, inode: i, lies: d.lies && strings.HasSuffix(path, ".wal")}
+	f := &file{disk: d, inode: i, log: strings.HasSuffix(path, ".wal"), lies: d.lies && strings.HasSuffix(path, ".wal")}
 	if flag&os.O_TRUNC != 0 && len(i.data) > 0 {
 		f.write(write{at: 0})
 	}
@@ -223,6 +229,12 @@ func (d *disk) Open(path string, flag int) (cluster.File, error) {
 }
 
 func (d *disk) Reserve(path string, size int64) error {
+	if strings.HasSuffix(path, "/probe") { // the log's own are made with its mutex held
+		time.Sleep(time.Duration(d.pace.Load()))
+	}
+	if d.full.Load() {
+		return &os.PathError{Op: "reserve", Path: path, Err: syscall.ENOSPC}
+	}
 	f, err := d.Open(path, os.O_CREATE)
 	if err == nil {
 		_, err = f.WriteAt(make([]byte, size), 0)
@@ -365,6 +377,7 @@ type file struct {
 	disk  *disk
 	inode *inode
 	at    int64 // of the next Read or Write
+	log   bool  // it is one of the log's
 	lies  bool  // Sync does nothing
 }
 
@@ -424,6 +437,9 @@ func (f *file) Seek(offset int64, whence int) (int64, error) {
 }
 
 func (f *file) Sync() error {
+	if f.log {
+		time.Sleep(time.Duration(f.disk.pace.Load()))
+	}
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
 	f.disk.point(func() {

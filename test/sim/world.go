@@ -26,6 +26,7 @@ import (
 type world struct {
 	seed    uint64
 	plants  plants
+	alter   func(*cluster.Config) // nil without
 	network *network
 	hosts   []*host
 	start   time.Time
@@ -128,6 +129,9 @@ func (h *host) config() cluster.Config {
 		return h.world.network.dial(h.ip, to, timeout, alive)
 	}
 	c.Clock = func() int64 { return time.Now().UnixMilli() + h.offset.Load() }
+	if h.world.alter != nil {
+		h.world.alter(&c)
+	}
 	return c
 }
 
