@@ -90,5 +90,37 @@ var mutations = []mutation{
 		name: "leave it to the kernel when to send once more",
 		file: "cluster/delivery_linux.go", old: "conn.(syscall.Conn); ok {", new: "conn.(syscall.Conn); ok && false {",
 		pkg: "test/chaos", test: "TestHealedWire",
+	}, {
+		name: "lead on with a disk that stands still",
+		file: "cluster/disks.go", old: "err = n.letGo(r, others, need, number, standing)", new: "_ = standing",
+		pkg: "test/sim", test: "TestStandingDisk",
+	}, {
+		name: "let go although all disks stand still",
+		file: "cluster/disks.go", old: "if well <= need {", new: "if best == nil {",
+		pkg: "test/sim", test: "TestStandingDisk",
+	}, {
+		name: "keep to a leader that a disk which stands still hides",
+		file: "cluster/disks.go", old: "if elsewhere := n.disks.elsewhere.Load(); elsewhere != nil {", new: "if elsewhere := n.disks.elsewhere.Load(); false {",
+		pkg: "test/sim", test: "TestStandingDisk",
+	}, {
+		name: "lead on with a slow disk",
+		file: "cluster/disks.go", old: "case n.disks.slow >= slowFor:", new: "case false:",
+		pkg: "test/sim", test: "TestSlowDisk",
+	}, {
+		name: "hand over although other disks are as slow",
+		file: "cluster/disks.go", old: "usual >= slowAtLeast && faster > need", new: "usual >= slowAtLeast",
+		pkg: "test/sim", test: "TestSlowDisk",
+	}, {
+		name: "lead on with a full disk",
+		file: "cluster/disks.go", old: "case full && room > need:", new: "case false:",
+		pkg: "test/sim", test: "TestFullDisk",
+	}, {
+		name: "keep writes waiting that no majority has room for",
+		file: "cluster/disks.go", old: "n.setCrammed(anyFull && room <= need)", new: "n.setCrammed(false)",
+		pkg: "test/sim", test: "TestFullDisk",
+	}, {
+		name: "write where there is no room for the next segment",
+		file: "cluster/walfile.go", old: "w.told(w.prepare())", new: "w.prepare()",
+		pkg: "test/sim", test: "TestFullDisk",
 	},
 }
