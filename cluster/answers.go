@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 
 	"github.com/hashicorp/raft"
@@ -122,6 +123,19 @@ func (n *Node) handle(from *asker, kind byte, id uint64, payload []byte) {
 			return
 		}
 		go func() { answer(nil, n.leadTo(id)) }()
+	case askForget:
+		id := d.string()
+		if d.err != nil {
+			answer(nil, d.err)
+			return
+		}
+		go func() {
+			err := n.dismiss(id)
+			if refused := (*refusal)(nil); err != nil && !errors.As(err, &refused) {
+				err = errNotLeader // it is asked again
+			}
+			answer(nil, err)
+		}()
 	case askCampaign:
 		dead, term := d.string(), d.uint()
 		if d.err != nil {

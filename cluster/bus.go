@@ -194,6 +194,7 @@ func (b *bus) raftEnded(boot uint64) <-chan struct{} {
 const (
 	otherCluster = "other cluster: "
 	duplicateID  = "duplicate id: "
+	forgotten    = "forgotten: "
 )
 
 // examine says why another node is turned away, or nil.
@@ -207,6 +208,8 @@ func (n *Node) examine(h hello) error {
 	case h.ClusterID != "" && mine != "" && h.ClusterID != mine:
 		return fmt.Errorf("%snode %q belongs to cluster %s, node %q to cluster %s: check --join, or give the node the data directory it had in this cluster (an empty one lets it join anew)",
 			otherCluster, h.NodeID, h.ClusterID, n.identity.NodeID, mine)
+	case n.isForgotten(h):
+		return fmt.Errorf("%snode %q was taken out of the cluster: empty its directory and let it join anew", forgotten, h.NodeID)
 	case h.NodeID == n.identity.NodeID:
 		return fmt.Errorf("%stwo running nodes call themselves %q, one of them at %s: give each its own --id (and --dir)", duplicateID, h.NodeID, n.advertised())
 	case n.peers.aliveElsewhere(h):
@@ -253,7 +256,7 @@ func (n *Node) dialLink(address, to string, timeout time.Duration) (*link, error
 // isFatal reports whether a refusal says that this node is set up wrongly.
 func isFatal(err error) bool {
 	var r *refusal
-	return errors.As(err, &r) && (strings.HasPrefix(r.text, otherCluster) || strings.HasPrefix(r.text, duplicateID))
+	return errors.As(err, &r) && (strings.HasPrefix(r.text, otherCluster) || strings.HasPrefix(r.text, duplicateID) || strings.HasPrefix(r.text, forgotten))
 }
 
 // stream is the bus seen as the raft.StreamLayer of raft's transport.

@@ -34,6 +34,7 @@ const (
 	askPromise                    // node id -> granted
 	askCampaign                   // dead node, term -> stands
 	askLead                       // node id -> nothing, once leadership has been handed to it
+	askForget                     // node id -> nothing, once it is no member
 	askDisk                       // -> full, stands still, usual microseconds, term if this node leads
 	askSteady                     // -> term, last term, last index, applied, stands, unfit; once a write has reached the disk
 	askBroadcast                  // message of the listeners -> answer of theirs

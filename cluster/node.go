@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,6 +60,7 @@ type Node struct {
 	wasFormed    atomic.Bool // see formed
 	metMember    atomic.Bool // another node of the cluster has been met since the start
 	started      time.Time
+	forgottenAt  atomic.Pointer[time.Time] // when a leader first said that this node is no member
 
 	admitting    baton
 	transferring baton             // see handOver
@@ -374,9 +376,18 @@ func (n *Node) linkDown(p *peer, l *link, err error) {
 }
 
 // setupRefused is called when another node says that this one is set up wrongly. It
-// is believed as long as no node of the own cluster has been met.
+// is believed as long as no node of the own cluster has been met; a leader that says that
+// this one was forgotten, always.
 func (n *Node) setupRefused(err error) {
 	n.log.Error("refused by another node", "error", err)
+	if strings.HasPrefix(err.Error(), forgotten) {
+		// One that leads no longer might not know of a new member; it does not say so for long.
+		now := time.Now()
+		if !n.forgottenAt.CompareAndSwap(nil, &now) && time.Since(*n.forgottenAt.Load()) > 4*n.config.ElectionTimeout {
+			n.fail(err)
+		}
+		return
+	}
 	if !n.metMember.Load() && time.Since(n.started) > time.Second {
 		n.fail(err)
 	}

@@ -16,6 +16,8 @@ var clusterCommands = []local{{
 	subs: []local{
 		{Command: fsm.Command{Name: "FAILOVER", Arity: -2, Flags: fsm.Admin | fsm.NoScript | fsm.Stale, Group: "cluster", Since: "3.0.0",
 			Summary: "Makes this node the leader.", Syntax: "[FORCE | TAKEOVER]", Cost: "O(1)"}, run: clusterFailover},
+		{Command: fsm.Command{Name: "FORGET", Arity: 3, Flags: fsm.Admin | fsm.NoScript | fsm.Stale, Group: "cluster", Since: "3.0.0",
+			Summary: "Takes a node that does not run out of the cluster.", Syntax: "node-id", Cost: "O(1)"}, run: clusterForget},
 		{Command: fsm.Command{Name: "INFO", Arity: 2, Flags: fsm.Stale, Group: "cluster", Since: "3.0.0",
 			Summary: "Describes the state of the cluster as this node sees it.", Cost: "O(1)"}, run: clusterInfo},
 		{Command: fsm.Command{Name: "KEYSLOT", Arity: 3, Flags: fsm.Stale, Group: "cluster", Since: "3.0.0",
@@ -83,6 +85,20 @@ func clusterFailover(c *conn, args [][]byte) (fsm.Reply, error) {
 		return nil, err
 	}
 	return fsm.OK, nil
+}
+
+// clusterForget takes the id that CLUSTER NODES shows, or the node's own name. One command
+// is enough: in a Redis Cluster every node has to be told.
+func clusterForget(c *conn, args [][]byte) (fsm.Reply, error) {
+	for _, m := range c.server.store.Status().Members {
+		if id := string(args[2]); id == m.ID || id == nodeHash(m.ID) {
+			if err := c.server.store.Forget(c.ctx, m.ID); err != nil {
+				return nil, err
+			}
+			return fsm.OK, nil
+		}
+	}
+	return nil, fsm.NewError("ERR", "Unknown node "+string(args[2]))
 }
 
 func clusterInfo(c *conn, args [][]byte) (fsm.Reply, error) {

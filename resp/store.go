@@ -35,6 +35,9 @@ type Store interface {
 	// Lead makes this node the cluster's leader, in place of another; its error says why not.
 	Lead(ctx context.Context) error
 
+	// Forget takes a member that does not run out of the cluster; its error says why not.
+	Forget(ctx context.Context, id string) error
+
 	// Settle returns when every node that can be reached has applied all writes that were
 	// acknowledged before the call.
 	Settle(ctx context.Context) error

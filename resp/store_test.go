@@ -124,9 +124,10 @@ func (s *memoryStore) Digest(ctx context.Context) (string, error) {
 	return snapshot.Digest(), nil
 }
 
-func (s *memoryStore) Settle(context.Context) error { return nil }
-func (s *memoryStore) Lead(context.Context) error   { return nil }
-func (s *memoryStore) Users() *fsm.Users            { return s.machine.Users() }
+func (s *memoryStore) Settle(context.Context) error         { return nil }
+func (s *memoryStore) Lead(context.Context) error           { return nil }
+func (s *memoryStore) Forget(context.Context, string) error { return nil }
+func (s *memoryStore) Users() *fsm.Users                    { return s.machine.Users() }
 
 func (s *memoryStore) Broadcast(_ context.Context, message []byte) [][]byte {
 	return [][]byte{s.listener.Receive(message)}

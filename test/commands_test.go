@@ -35,6 +35,7 @@ var different = map[string]string{
 	"latency|doctor":      "advice for this server",
 	"latency|graph":       "drawn in columns",
 	"monitor":             "shows the commands of the clients of the node that is asked, not those that scripts call; not inside MULTI",
+	"cluster|forget":      "takes a node that does not run out of the whole cluster, by its id or its name",
 	"cluster|failover":    "answers when this node leads; no FORCE, no TAKEOVER: only a majority makes a leader",
 	"shutdown":            "as SIGTERM; the log has every write, so only SAVE takes a snapshot",
 	"slowlog|get":         "of the node that is asked; times have replication in them",
@@ -77,7 +78,7 @@ var refused = map[string]string{
 }
 
 // planned are those among the refused containers' commands that will come.
-var planned = []string{"cluster|forget", "cluster|meet"}
+var planned = []string{"cluster|meet"}
 
 // docs/commands.md tells how every command of Redis 7.0 stands here. What is done is what
 // a node lists; go test ./test -run TestCommandsPage -update writes the page.

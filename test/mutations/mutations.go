@@ -96,7 +96,7 @@ var mutations = []mutation{
 		pkg: "test/sim", test: "TestStandingDisk",
 	}, {
 		name: "let go although all disks stand still",
-		file: "cluster/disks.go", old: "if well <= need {", new: "if best == nil {",
+		file: "cluster/disks.go", old: "if err := n.storage.probe(); err != nil {", new: "if err := error(nil); err != nil {",
 		pkg: "test/sim", test: "TestStandingDisk",
 	}, {
 		name: "keep to a leader that a disk which stands still hides",

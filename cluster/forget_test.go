@@ -1,0 +1,52 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// A node that does not run is taken out of the cluster, after which one of three suffices
+// with another. It is refused with what it had on disk, and comes back with an empty one.
+func TestForget(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	c.lead(0)
+	c.write(0, "SET k v")
+	ctx := context.Background()
+	for id, want := range map[string]string{"n2": "I tried hard", "n3": `node "n3" runs`, "n1": `node "n1" leads`} {
+		if err := c.nodes[1].Forget(ctx, id); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("n2 forgets %s: %v, want %q", id, err, want)
+		}
+	}
+	c.stop(2)
+	c.eventually(func() error { return c.nodes[1].Forget(ctx, "n3") })
+	for _, n := range c.nodes[:2] {
+		c.eventually(func() error {
+			if s := n.Status(); s.Voters != 2 || len(s.Members) != 2 {
+				return fmt.Errorf("%d voters, members %v", s.Voters, s.Members)
+			}
+			return nil
+		})
+	}
+	if err := c.nodes[1].Forget(ctx, "n3"); err != nil {
+		t.Errorf("forgotten twice: %v", err)
+	}
+	c.write(1, "SET k w")
+
+	c.start(2)
+	<-c.nodes[2].Done()
+	if err := c.nodes[2].Err(); err == nil || !strings.Contains(err.Error(), "empty its directory") {
+		t.Errorf("a forgotten node has ended with %v", err)
+	}
+	c.nodes[2] = nil
+	if err := DefaultConfig().Disk.RemoveAll(c.config(2).Dir); err != nil {
+		t.Fatal(err)
+	}
+	c.start(2)
+	c.ready()
+	if got := c.read(2, "GET k"); !strings.Contains(got, "w") {
+		t.Errorf("it has %q", got)
+	}
+	c.same()
+}
