@@ -38,6 +38,7 @@ type arena struct {
 	history  *bufio.Writer
 	findings []string
 	excused  map[string]bool // nodes that may end by themselves now
+	away     *harness.Node   // is no member now, and its clients are elsewhere
 }
 
 // open makes an arena in a directory. Nothing runs before Start.

@@ -27,7 +27,7 @@ const patience = 45 * time.Second
 // the command did not run or that it does not know; any other is a finding.
 func (c *connection) Run(client *checked.Client, multi bool, commands ...[]string) ([]any, checked.Outcome) {
 	if c.conn == nil {
-		conn, err := c.node.Dial()
+		conn, err := c.arena.host(c.node).Dial()
 		if err != nil {
 			time.Sleep(20 * time.Millisecond)
 			return nil, checked.Refused

@@ -29,6 +29,8 @@ func (a *arena) begin(f fault) (mend func() error, err error) {
 		return a.repeat(func() error { return a.crash(victims[0], f.stall) }), nil
 	case "rolling":
 		return a.repeat(a.handOver), nil
+	case "failovers":
+		return a.repeat(a.failOver), nil
 	case "saves":
 		return a.repeat(a.save), nil
 	case "full":
@@ -180,6 +182,24 @@ func (a *arena) handOver() error {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+	return nil
+}
+
+// failOver has a node become the leader, if it can. When no other fault is there the pause is
+// short, so that leadership goes round several times a second.
+func (a *arena) failOver() error {
+	leader := a.leader()
+	if leader == nil {
+		time.Sleep(50 * time.Millisecond)
+		return nil
+	}
+	heir := a.Others(leader)[int(a.book.Asked.Load())%(len(a.Nodes)-1)]
+	if c, err := heir.Dial(); err == nil {
+		c.SetDeadline(time.Now().Add(time.Second))
+		c.Do("CLUSTER", "FAILOVER")
+		c.Close()
+	}
+	time.Sleep(50 * time.Millisecond)
 	return nil
 }
 

@@ -55,7 +55,7 @@ func (p planned) String() string {
 // kinds of faults, by what they break: of each there is one at a time. A kind that is
 // named twice is twice as likely.
 var kinds = map[string][]string{
-	"process": {"kill", "kill", "pause", "pause", "stop", "power", "crashes", "rolling"},
+	"process": {"kill", "kill", "pause", "pause", "stop", "power", "crashes", "rolling", "failovers"},
 	"disk":    {"full", "slow", "slow"},
 	"wires":   {"alone", "alone", "deaf", "mute", "bridge", "ring", "split", "flap"},
 	"weather": {"delay", "jitter", "loss", "duplicate", "reorder", "storm"},
@@ -67,7 +67,7 @@ var slots = []string{"process", "process", "disk", "wires", "wires", "weather", 
 
 // exclusive are kinds that come alone. A node's memory is taken while all others are well:
 // what is acknowledged must have other disks to be on.
-var exclusive = []string{"empty", "damage", "damage", "join"}
+var exclusive = []string{"empty", "damage", "damage", "join", "leave"}
 
 // spares is how many nodes join in the course of a plan.
 const spares = 1
@@ -164,11 +164,11 @@ func newFault(dice *rand.Rand, kind string) fault {
 		f.weather = machine.Weather{Delay: milliseconds(20), Jitter: milliseconds(40), Loss: 0.1 * dice.Float64(), Duplicate: 0.2 * dice.Float64(), Reorder: 0.2 * dice.Float64()}
 	case "join":
 		f.whom = "another node"
-	case "empty", "damage", "crashes":
+	case "empty", "damage", "leave", "crashes":
 		if f.whom != "follower" {
 			f.whom = "leader"
 		}
-	case "rolling", "saves", "split", "ring":
+	case "rolling", "failovers", "saves", "split", "ring":
 		f.whom = "any"
 	}
 	return f

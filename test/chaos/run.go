@@ -39,6 +39,8 @@ func (a *arena) perform(s planned) error {
 	switch s.faults[0].kind {
 	case "join":
 		return a.grow()
+	case "leave":
+		return a.leave(s.faults[0], s.hold)
 	case "empty", "damage":
 		return a.forget(s.faults[0])
 	}
