@@ -84,18 +84,23 @@ func (h *diskHealth) end(begun time.Time, err error) {
 	h.writes++
 	h.mu.Unlock()
 	h.took("aof-fsync-always", begun)
-	if errors.Is(err, syscall.ENOSPC) {
+	var fault syscall.Errno
+	if errors.As(err, &fault) {
 		h.filled(err)
 	}
 }
 
-// filled takes note of whether there is room.
+// filled takes note of whether there is room, or of another reason why the disk takes nothing.
 func (h *diskHealth) filled(err error) {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		err = fmt.Errorf("the disk is full: %w", err)
+	case err != nil:
+		err = fmt.Errorf("the disk takes no writes: %w", err)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.full = err; err != nil {
-		h.full = fmt.Errorf("the disk is full: %w", err)
-	}
+	h.full = err
 }
 
 func (h *diskHealth) isFull() bool {

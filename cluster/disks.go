@@ -22,10 +22,15 @@ import (
 //
 // What slows all disks alike, or the whole machine, changes nothing.
 type disks struct {
-	crammed   atomic.Bool            // this node leads, and no majority has room
-	elsewhere atomic.Pointer[string] // who leads now, where this node's raft stands still with its disk
+	crammed   atomic.Bool           // this node leads, and no majority has room
+	elsewhere atomic.Pointer[reign] // who leads now, where this node's raft stands still with its disk
 	asking    atomic.Bool
 	slow      int // times in a row that the leader's disk was found slow
+}
+
+type reign struct {
+	leader string
+	term   uint64
 }
 
 const (
@@ -94,11 +99,14 @@ func (n *Node) watchDisks(r *raft.Raft) {
 		if unfit == nil {
 			n.disks.elsewhere.Store(nil)
 		}
-		if n.disks.crammed.Load() {
+		leads := r.State() == raft.Leader
+		if !leads {
+			n.setCrammed(false)
+		} else if n.disks.crammed.Load() {
 			n.proposer.turnAway()
 			n.outbox.turnedAway(0)
 		}
-		if leads := r.State() == raft.Leader; (leads || unfit != nil) && time.Since(asked) >= n.config.ElectionTimeout && n.disks.asking.CompareAndSwap(false, true) {
+		if (leads || unfit != nil) && time.Since(asked) >= n.config.ElectionTimeout && n.disks.asking.CompareAndSwap(false, true) {
 			asked = time.Now()
 			go func() {
 				defer n.disks.asking.Store(false)
@@ -111,7 +119,9 @@ func (n *Node) watchDisks(r *raft.Raft) {
 // compareDisks asks the other voters how their disks do, and acts on it.
 func (n *Node) compareDisks(r *raft.Raft) {
 	if n.disk.isFull() {
-		n.disk.filled(n.storage.probe())
+		if err := n.storage.probe(); err != errProbing {
+			n.disk.filled(err)
+		}
 	}
 	others, need, err := n.otherVoters(r)
 	if err != nil {
@@ -121,14 +131,13 @@ func (n *Node) compareDisks(r *raft.Raft) {
 	if number, _ := n.disk.standing(); number > 0 {
 		for _, d := range reports {
 			if d.leads > r.CurrentTerm() {
-				n.disks.elsewhere.Store(&d.link.peer.NodeID)
+				n.disks.elsewhere.Store(&reign{d.link.peer.NodeID, d.leads})
 				return
 			}
 		}
 	}
 	if r.State() != raft.Leader {
 		n.disks.slow = 0
-		n.setCrammed(false)
 		return
 	}
 	n.judgeDisks(r, others, need, reports)
@@ -192,7 +201,7 @@ func (n *Node) judgeDisks(r *raft.Raft, others []string, need int, reports []dis
 		n.log.Warn("the disk is slow", "write", n.disk.usual(), "elsewhere", fastest.usual)
 		err = n.leadTo(fastest.link.peer.NodeID)
 	}
-	if err != nil {
+	if err != nil && err != errNoBetter {
 		n.log.Warn("this node leads on with a bad disk", "error", err)
 	}
 }
@@ -290,10 +299,10 @@ func (n *Node) steadyLog() (logState, error) {
 }
 
 // knownLeader is raft's word for who leads, or that of the others where raft stands still.
-func (n *Node) knownLeader(r *raft.Raft) string {
+func (n *Node) knownLeader(r *raft.Raft) reign {
 	if elsewhere := n.disks.elsewhere.Load(); elsewhere != nil {
 		return *elsewhere
 	}
 	_, leader := r.LeaderWithID()
-	return string(leader)
+	return reign{string(leader), r.CurrentTerm()}
 }

@@ -49,6 +49,9 @@ func (n *Node) dismiss(id string) error {
 	if r == nil || r.State() != raft.Leader {
 		return errNotLeader
 	}
+	if n.disk.isFull() {
+		return ErrDiskFull
+	}
 	n.admitting.take()
 	defer n.admitting.give()
 	switch _, member := n.server(r, raft.ServerID(id)); {

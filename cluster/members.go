@@ -27,6 +27,9 @@ func (n *Node) admit(h hello) error {
 	if r == nil || !n.route.leading() {
 		return errNotLeader
 	}
+	if n.disk.isFull() {
+		return ErrDiskFull
+	}
 	n.admitting.take() // one at a time: two processes of one id must not both come in
 	defer n.admitting.give()
 	if err := n.examine(h); err != nil {
@@ -85,7 +88,7 @@ func (n *Node) tendMembers() {
 			}
 		}
 		servers := n.followConfiguration(r)
-		if !n.route.leading() {
+		if !n.route.leading() || n.disk.isFull() {
 			continue
 		}
 		voters := 0

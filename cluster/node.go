@@ -310,11 +310,11 @@ func (n *Node) watchLeader(r *raft.Raft, observations <-chan raft.Observation) {
 		case <-n.closing:
 			return
 		}
-		leader := n.knownLeader(r)
-		if !n.route.set(leader) {
+		known := n.knownLeader(r)
+		if !n.route.set(known.leader) {
 			continue
 		}
-		n.log.Info("leader", "leader", leader, "term", r.CurrentTerm())
+		n.log.Info("leader", "leader", known.leader, "term", known.term)
 		n.sender.forget()
 		n.asks.abort(time.Now(), errNotLeader)
 		n.outbox.resend(0)

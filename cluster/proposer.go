@@ -104,33 +104,30 @@ func (p *proposer) run() {
 }
 
 // refuse sends back what waits here: this node does not lead.
-func (p *proposer) refuse() {
+func (p *proposer) refuse() { p.sendBack(errNotLeader) }
+
+func (p *proposer) sendBack(why error) {
 	p.mu.Lock()
 	frames, controls := p.forwarded, p.control
 	p.forwarded, p.control, p.reap = nil, nil, false
 	p.mu.Unlock()
 	for _, f := range frames {
-		f.answer(nil, errNotLeader)
+		f.answer(nil, why)
 	}
 	for _, c := range controls {
-		c.done(errNotLeader)
+		c.done(why)
 	}
 }
 
 // turnAway refuses what waits here, as no majority has room for it.
-func (p *proposer) turnAway() {
-	p.mu.Lock()
-	frames := p.forwarded
-	p.forwarded = nil
-	p.mu.Unlock()
-	for _, f := range frames {
-		f.answer(nil, ErrDiskFull)
-	}
-}
+func (p *proposer) turnAway() { p.sendBack(ErrDiskFull) }
 
 // step proposes one entry and waits until it has been applied; false when there is
 // nothing to propose.
 func (p *proposer) step() bool {
+	if p.n.disk.isFull() || p.n.disks.crammed.Load() {
+		return false // leadership goes to another node, or else what waits is turned away
+	}
 	if c, ok := p.takeControl(); ok {
 		_, err := p.commit(c.encode(p.n.now()), 0)
 		c.done(err)
@@ -138,9 +135,6 @@ func (p *proposer) step() bool {
 	}
 	if !p.n.formed() {
 		return false // nothing of clients before the cluster is complete
-	}
-	if p.n.disk.isFull() || p.n.disks.crammed.Load() {
-		return false // leadership goes to another node, or else they are turned away
 	}
 
 	p.gathering.wait(p.waiting, p.wake)

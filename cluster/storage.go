@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"sync"
 
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
@@ -38,13 +37,13 @@ type storage struct {
 	dir       string
 	health    *diskHealth
 	prepare   func() error // makes sure that the log has a place for what comes next
-	probing   sync.Mutex
+	probing   baton        // see probe; Close keeps it
 	closers   []io.Closer
 }
 
 func openStorage(c *Config, clusterID string, fresh bool, health *diskHealth) (s *storage, err error) {
 	dir := filepath.Join(c.Dir, raftDir)
-	s = &storage{disk: c.Disk, dir: dir, health: health, prepare: func() error { return nil }}
+	s = &storage{disk: c.Disk, dir: dir, health: health, probing: newBaton(), prepare: func() error { return nil }}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -153,10 +152,12 @@ func (s *storage) openWAL(dir string, c *Config) error {
 // probe finds out whether the disk has room and takes a write, which lasts as long as that
 // does. One that lasts too long answers for all that come meanwhile.
 func (s *storage) probe() error {
-	if !s.probing.TryLock() {
+	select {
+	case s.probing <- struct{}{}:
+		defer s.probing.give()
+	default:
 		return errProbing
 	}
-	defer s.probing.Unlock()
 	const bytes = 1 << 20
 	path := filepath.Join(s.dir, "probe")
 	if err := s.disk.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -174,6 +175,7 @@ var errProbing = errors.New("the disk has not answered the last question")
 
 // Close closes the files in the reverse order of opening.
 func (s *storage) Close() error {
+	s.probing.take()
 	var first error
 	for i := len(s.closers) - 1; i >= 0; i-- {
 		if err := s.closers[i].Close(); err != nil && first == nil {

@@ -39,7 +39,7 @@ type disk struct {
 	dice    *rand.Rand // of crashes
 	lies    bool       // the log is said to be durable when it is not
 
-	pace atomic.Int64 // how long an fsync of the log takes, a time.Duration
+	pace atomic.Int64 // how long an fsync of the log or of the stable store takes, a time.Duration
 	full atomic.Bool  // there is no room for new files of the log
 }
 
