@@ -1,10 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"os"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -22,7 +18,7 @@ type cpuTimes struct {
 
 func (s *servers) cpuTimes() (t cpuTimes, err error) {
 	t.at = time.Now()
-	if t.total, err = busyCPU(); err != nil {
+	if t.total, err = harness.BusyCPU(); err != nil {
 		return t, err
 	}
 	for _, n := range s.all() {
@@ -49,24 +45,4 @@ func (s *servers) cpuTimes() (t cpuTimes, err error) {
 func (t cpuTimes) others(since cpuTimes) float64 {
 	theirs := (t.total - since.total) - (t.servers - since.servers) - (t.clients - since.clients)
 	return max(0, theirs.Seconds()/t.at.Sub(since.at).Seconds())
-}
-
-// busyCPU is the first line of /proc/stat without the columns idle and iowait.
-func busyCPU() (busy time.Duration, err error) {
-	stat, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return 0, err
-	}
-	line, _, _ := strings.Cut(string(stat), "\n")
-	for i, field := range strings.Fields(line) {
-		if i == 0 || i == 4 || i == 5 || i > 8 { // guests are counted in user already
-			continue
-		}
-		ticks, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("/proc/stat: %w", err)
-		}
-		busy += time.Duration(ticks) * harness.ClockTick
-	}
-	return busy, nil
 }

@@ -16,7 +16,7 @@ type comparisonReport struct {
 	kinds     []kind
 	results   map[result]*outcome
 	faults    map[string]int // of each store
-	memory    map[string]memory
+	states    map[string]state
 	load      bool
 	differ    []error
 	lasted    time.Duration
@@ -140,8 +140,7 @@ func (r *comparisonReport) print(w io.Writer) {
 	fmt.Fprintf(w, "\n%s. %s.\n%s.\n", grade, r.verdict(), r.summary())
 }
 
-// goals are what clients of Holdfast's surviving nodes had to see, and the memory that this
-// depends on.
+// goals are what clients of Holdfast's surviving nodes had to see, and what this depends on.
 func (r *comparisonReport) goals(kind string, at row) (lines []string) {
 	if !own(at.name) || !survivors(at.name) {
 		return nil
@@ -149,7 +148,7 @@ func (r *comparisonReport) goals(kind string, at row) (lines []string) {
 	if text := judged(kind, r.load, at.Pauses); text != "" {
 		lines = append(lines, "goal: "+text)
 	}
-	if m, ok := r.memory[kind]; ok {
+	if m, ok := r.states[kind]; ok {
 		lines = append(lines, m.String())
 	}
 	return lines

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -54,14 +55,29 @@ func judged(kind string, load bool, pauses workload.Pauses) string {
 	return strings.Join(parts, ", ")
 }
 
-// memory is the most that a process had at some moments, in bytes.
-type memory struct{ heap, resident int64 }
+// state is what leaders and the machine were like before a kind of fault.
+type state struct {
+	heap, resident int64   // bytes; the most
+	busy           float64 // CPUs, of all faults together
+	faults         int
+}
 
-// noteMemory asks a leader that is about to be killed for its memory.
-func noteMemory(by map[string]memory, k kind, n *harness.Node) error {
-	if !k.leader || k.verb() != "kill" {
-		return nil
+// noteState waits for a fault to come, and if it is a kill it asks the leader for its memory
+// and notes how busy the machine was meanwhile.
+func noteState(by map[string]state, k kind, n *harness.Node, wait time.Duration) error {
+	began := time.Now()
+	before, err := harness.BusyCPU()
+	if err != nil {
+		return err
 	}
+	time.Sleep(wait)
+	after, err := harness.BusyCPU()
+	if err != nil || !k.leader || k.verb() != "kill" {
+		return err
+	}
+	s := by[k.name]
+	s.faults++
+	s.busy += (after - before).Seconds() / time.Since(began).Seconds()
 	info, err := n.Info("memory")
 	if err != nil {
 		return err
@@ -71,15 +87,16 @@ func noteMemory(by map[string]memory, k kind, n *harness.Node) error {
 		return err
 	}
 	resident, err := n.RSS()
-	most := by[k.name]
-	by[k.name] = memory{max(most.heap, heap), max(most.resident, resident)}
+	s.heap, s.resident = max(s.heap, heap), max(s.resident, resident)
+	by[k.name] = s
 	return err
 }
 
-func (m memory) String() string {
+func (s state) String() string {
 	bound := "below"
-	if m.heap >= goalHeap {
+	if s.heap >= goalHeap {
 		bound = "NOT below"
 	}
-	return fmt.Sprintf("heap of the leader before the fault at most %d MB (%s %d), resident %d MB", m.heap>>20, bound, goalHeap>>20, m.resident>>20)
+	return fmt.Sprintf("before the fault: the leader's heap at most %d MB (%s %d), resident %d MB; %.1f of %d CPUs busy",
+		s.heap>>20, bound, goalHeap>>20, s.resident>>20, s.busy/float64(s.faults), runtime.NumCPU())
 }

@@ -64,8 +64,8 @@ type comparison struct {
 	rand     *rand.Rand
 	began    time.Time
 	results  map[result]*outcome
-	memory   map[string]memory // of Holdfast's leaders, by the kind of fault that they were about to see
-	faults   map[string]int    // of each store
+	states   map[string]state // of Holdfast, by the kind of fault that was to come
+	faults   map[string]int   // of each store
 }
 
 // result names what is measured: a kind of fault, and clients that see it.
@@ -87,7 +87,7 @@ func (o *options) compare(ctx context.Context, dir string, chosen []kind) (good 
 	}
 	c := &comparison{
 		clients: o.clients, interval: o.interval(), rounds: o.rounds, shared: o.others, rand: rand.New(rand.NewPCG(o.seed, 0)),
-		results: map[result]*outcome{}, memory: map[string]memory{}, faults: map[string]int{},
+		results: map[result]*outcome{}, states: map[string]state{}, faults: map[string]int{},
 	}
 	redis.SetLogger(noLog{})
 	binary, err := harness.Build(dir)
@@ -121,7 +121,7 @@ func (o *options) compare(ctx context.Context, dir string, chosen []kind) (good 
 	if err := c.run(ctx, chosen); err != nil {
 		return false, err
 	}
-	r := &comparisonReport{kinds: chosen, results: c.results, faults: c.faults, lasted: time.Since(c.began), settings: s, shortened: shortened(ctx), memory: c.memory, load: o.load}
+	r := &comparisonReport{kinds: chosen, results: c.results, faults: c.faults, lasted: time.Since(c.began), settings: s, shortened: shortened(ctx), states: c.states, load: o.load}
 	for _, p := range c.peers {
 		if err := p.equal(); err != nil {
 			r.differ = append(r.differ, fmt.Errorf("%s: %w", p.name(), err))
@@ -246,12 +246,12 @@ func (c *comparison) fault(p peer, k kind, round int) error {
 			return err
 		}
 	}
-	if p == c.holdfast {
-		if err := noteMemory(c.memory, k, victim); err != nil {
-			return err
-		}
+	wait := warmUp + time.Duration(c.rand.IntN(100))*time.Millisecond
+	if p != c.holdfast {
+		time.Sleep(wait)
+	} else if err := noteState(c.states, k, victim, wait); err != nil {
+		return err
 	}
-	time.Sleep(warmUp + time.Duration(c.rand.IntN(100))*time.Millisecond)
 
 	for _, load := range loads {
 		load.Watch()

@@ -19,7 +19,7 @@ type report struct {
 	lasted    time.Duration
 	settings  settings
 	shortened string // why it ended early, "" if it did not
-	memory    map[string]memory
+	states    map[string]state
 	load      bool // clients did not rest at all
 	stored    int  // sessions
 }
@@ -74,7 +74,7 @@ func (r *report) broken() (list []string) {
 	return list
 }
 
-// goals are what the pauses of each kind had to reach, and the memory that they depend on.
+// goals are what the pauses of each kind had to reach, and what they depend on.
 // There are none for a drill with sessions of its own.
 func (r *report) goals() (lines []string) {
 	for _, k := range kinds {
@@ -85,7 +85,7 @@ func (r *report) goals() (lines []string) {
 		if text := judged(k.name, r.load, pauses); text != "" && r.stored == 0 {
 			lines = append(lines, fmt.Sprintf("%-18s goal: %s", k.name, text))
 		}
-		if m, ok := r.memory[k.name]; ok {
+		if m, ok := r.states[k.name]; ok {
 			lines = append(lines, fmt.Sprintf("%-18s %s", k.name, m))
 		}
 	}

@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	watch        = time.Second // how long clients are watched after a fault, at least
-	settle       = time.Second // so much longer after a node's return, until the next fault
-	readyTimeout = 30 * time.Second
-	questions    = 30 // to a node that stands still
+	watch        = time.Second      // how long clients are watched after a fault, at least
+	settle       = time.Second      // so much longer after a node's return, until the next fault
+	readyTimeout = 90 * time.Second // a node with millions of keys, on a busy machine
+	questions    = 30               // to a node that stands still
 )
 
 // drill is a cluster, the crowd of its clients, and what was measured.
@@ -31,7 +31,7 @@ type drill struct {
 	rand     *rand.Rand
 	total    int // rounds
 	rest     time.Duration
-	memory   map[string]memory // of leaders, by the kind of fault that they were about to see
+	states   map[string]state // by the kind of fault that was to come
 	pauses   map[string]workload.Pauses
 	faults   []fault
 	screen   bool
@@ -53,7 +53,7 @@ func (o *options) drill(ctx context.Context, dir string, chosen []kind) (good bo
 	}
 	d := &drill{
 		rand: rand.New(rand.NewPCG(o.seed, 0)), total: o.rounds,
-		rest: o.interval(), memory: map[string]memory{},
+		rest: o.interval(), states: map[string]state{},
 		pauses: map[string]workload.Pauses{}, screen: isatty.IsTerminal(os.Stdout.Fd()),
 	}
 	base, _ := strconv.Atoi(os.Getenv("HOLDFAST_BASE"))
@@ -183,15 +183,15 @@ func (d *drill) fault(round int, k kind) error {
 	if others := d.cluster.Others(leader); !k.leader {
 		victim = others[d.rand.IntN(len(others))]
 	}
+	wait := 100*time.Millisecond + time.Duration(d.rand.IntN(100))*time.Millisecond
 	if k.loaded {
 		d.load.Rest(0)
 		defer d.load.Rest(d.rest)
-		time.Sleep(settle)
+		wait += settle
 	}
-	if err := noteMemory(d.memory, k, victim); err != nil {
+	if err := noteState(d.states, k, victim, wait); err != nil {
 		return err
 	}
-	time.Sleep(time.Duration(d.rand.IntN(100)) * time.Millisecond)
 	made := fault{kind: k.name, victim: victim.Name}
 	if k.planned {
 		return d.handOver(round, k, victim, made)
@@ -275,5 +275,5 @@ func (d *drill) finish() (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &report{pauses: d.pauses, faults: d.faults, moments: moments, findings: findings, differ: d.cluster.Agree(), lasted: lasted, memory: d.memory}, nil
+	return &report{pauses: d.pauses, faults: d.faults, moments: moments, findings: findings, differ: d.cluster.Agree(), lasted: lasted, states: d.states}, nil
 }
