@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"holdfast/test/harness"
@@ -128,4 +131,20 @@ func TestCrowds(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A limit that passes when the last fault is over has shortened nothing: a million sessions
+// take their time to be compared.
+func TestShortened(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		for want, chosen := range map[string][]kind{"interrupted": kinds[:1], "": nil} {
+			d := drill{total: 1, rand: rand.New(rand.NewPCG(1, 0))}
+			c := comparison{rounds: 1, shared: 1, rand: d.rand, peers: []peer{nil}}
+			if err := errors.Join(d.rounds(over, chosen), c.run(over, chosen)); err != nil || d.early != want || c.early != want {
+				t.Errorf("%d kinds left: %q and %q, %v, want %q", len(chosen), d.early, c.early, err, want)
+			}
+		}
+	})
 }

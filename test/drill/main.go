@@ -163,7 +163,7 @@ func (o *options) limited(ctx context.Context, estimate time.Duration) (context.
 	return context.WithTimeout(ctx, limit)
 }
 
-// shortened says why a run ended before its last fault, "" if it did not.
+// shortened says why a run is to end before its next fault, "" if it is not.
 func shortened(ctx context.Context) string {
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):

@@ -66,6 +66,7 @@ type comparison struct {
 	results  map[result]*outcome
 	states   map[string]state // of Holdfast, by the kind of fault that was to come
 	faults   map[string]int   // of each store
+	early    string           // why it ended before the last fault, "" if it did not
 }
 
 // result names what is measured: a kind of fault, and clients that see it.
@@ -121,7 +122,7 @@ func (o *options) compare(ctx context.Context, dir string, chosen []kind) (good 
 	if err := c.run(ctx, chosen); err != nil {
 		return false, err
 	}
-	r := &comparisonReport{kinds: chosen, results: c.results, faults: c.faults, lasted: time.Since(c.began), settings: s, shortened: shortened(ctx), states: c.states, load: o.load}
+	r := &comparisonReport{kinds: chosen, results: c.results, faults: c.faults, lasted: time.Since(c.began), settings: s, shortened: c.early, states: c.states, load: o.load}
 	for _, p := range c.peers {
 		if err := p.equal(); err != nil {
 			r.differ = append(r.differ, fmt.Errorf("%s: %w", p.name(), err))
@@ -182,7 +183,7 @@ func (c *comparison) run(ctx context.Context, chosen []kind) error {
 			}
 			for j := range turns { // none always follows the same
 				p := turns[(j+round+i)%len(turns)]
-				if ctx.Err() != nil {
+				if c.early = shortened(ctx); c.early != "" {
 					return nil
 				}
 				if !c.takes(p, k) {

@@ -34,6 +34,7 @@ type drill struct {
 	states   map[string]state // by the kind of fault that was to come
 	pauses   map[string]workload.Pauses
 	faults   []fault
+	early    string // why it ended before the last fault, "" if it did not
 	screen   bool
 }
 
@@ -100,7 +101,7 @@ func (o *options) drill(ctx context.Context, dir string, chosen []kind) (good bo
 	if err != nil {
 		return false, err
 	}
-	r.settings, r.shortened, r.load, r.stored = s, shortened(ctx), o.load, o.stored
+	r.settings, r.shortened, r.load, r.stored = s, d.early, o.load, o.stored
 	r.print(os.Stdout)
 	if o.report != "" {
 		if err := writePage(o.report, r.page()); err != nil {
@@ -154,7 +155,7 @@ func (d *drill) rounds(ctx context.Context, chosen []kind) error {
 	time.Sleep(settle)
 	for round := range d.total {
 		for _, i := range d.rand.Perm(len(chosen)) {
-			if ctx.Err() != nil {
+			if d.early = shortened(ctx); d.early != "" {
 				return nil
 			}
 			if err := d.fault(round, chosen[i]); err != nil {
