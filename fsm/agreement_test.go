@@ -55,10 +55,11 @@ func agree(t *testing.T, seed uint64) {
 		}
 		switch {
 		case i%400 == 200: // c goes on from a's state
-			c = fsm.New()
-			if err := c.Restore(bytes.NewReader(written(t, a.Snapshot()))); err != nil {
+			restored := fsm.New()
+			if err := restored.Restore(bytes.NewReader(written(t, a.Snapshot()))); err != nil {
 				t.Fatal(err)
 			}
+			c.Adopt(restored)
 		case i%150 == 0:
 			x, y, z := written(t, a.Snapshot()), written(t, b.Snapshot()), written(t, c.Snapshot())
 			if !bytes.Equal(x, y) || !bytes.Equal(x, z) {
@@ -140,6 +141,8 @@ func (l *log) next(index uint64) []byte {
 		return fsm.AppendDeparture(nil, l.clock, name)
 	case l.IntN(300) == 0:
 		return fsm.AppendFormed(nil, l.clock, fmt.Sprint(l.Uint64()))
+	case l.IntN(300) == 0:
+		return fsm.AppendCheck(nil, l.clock)
 	case l.IntN(20) == 0:
 		return fsm.AppendEntry(nil, l.clock, l.Uint64(), nil)
 	}

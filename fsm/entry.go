@@ -51,6 +51,7 @@ func (s Section) Valid() bool {
 //	registration: node id | nonce | prev
 //	departure:    node id
 //	formed:       cluster id
+//	check:        nothing
 const entryVersion = 1
 
 const (
@@ -58,6 +59,7 @@ const (
 	registrationEntry
 	departureEntry
 	formedEntry
+	checkEntry
 )
 
 // Flags of a request.
@@ -141,6 +143,13 @@ func AppendFormed(buf []byte, at Millis, clusterID string) []byte {
 	e.string(clusterID)
 	return e.buf
 }
+
+// AppendCheck encodes an entry that changes nothing: at its index the nodes compare their
+// states.
+func AppendCheck(buf []byte, at Millis) []byte { return entryHeader(buf, checkEntry, at).buf }
+
+// IsCheck reports whether an entry was made by AppendCheck.
+func IsCheck(entry []byte) bool { return len(entry) > 1 && entry[1] == checkEntry }
 
 func entryHeader(buf []byte, kind byte, at Millis) encoder {
 	e := encoder{append(buf, entryVersion, kind)}

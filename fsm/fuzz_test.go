@@ -42,6 +42,7 @@ func FuzzDecodeEntry(f *testing.F) {
 	f.Add(AppendRegistration(nil, 5, "n1", 8, 1))
 	f.Add(AppendDeparture(nil, 5, "n1"))
 	f.Add(AppendFormed(nil, 5, "cluster"))
+	f.Add(AppendCheck(nil, 5))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > fuzzBytes {
 			return

@@ -114,6 +114,7 @@ func (m *Machine) Apply(index uint64, data []byte) []Result {
 		m.watches.drop(m.once.drop(string(d.bytes())))
 	case formedEntry:
 		m.formed = string(d.bytes())
+	case checkEntry:
 	default:
 		panic(fmt.Sprintf("fsm: entry %d is of unknown kind %d", index, kind))
 	}
@@ -413,7 +414,17 @@ func (m *Machine) Snapshot() *Snapshot {
 	return s
 }
 
-// become takes over a state that was read from a file.
+// Adopt takes over the state of another machine, which must not be used any more. Like
+// Apply, Restore and Snapshot it is for one goroutine at a time.
+func (m *Machine) Adopt(other *Machine) {
+	m.epoch = max(m.epoch, other.epoch)
+	m.become(&state{
+		dbs: other.dbs, index: other.index, clock: other.clock, formed: other.formed, settings: other.settings,
+		once: other.once, watches: other.watches, users: other.users.Load(), scripts: other.scripts,
+	})
+}
+
+// become takes over a state.
 func (m *Machine) become(s *state) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
