@@ -86,6 +86,10 @@ func (n *Node) handle(from *asker, kind byte, id uint64, payload []byte) {
 		state, err := n.silentLog(leader, term)
 		answer(state.encode(), err)
 	case askRegistered:
+		if n.quarantine.on() {
+			answer(nil, errNotLeader)
+			return
+		}
 		registration, _ := n.machine.Registered(d.string())
 		var e encoder
 		e.uint(registration.Incarnation)
@@ -136,6 +140,25 @@ func (n *Node) handle(from *asker, kind byte, id uint64, payload []byte) {
 			}
 			answer(nil, err)
 		}()
+	case askDigest:
+		index := d.uint()
+		if d.err != nil {
+			answer(nil, d.err)
+			return
+		}
+		go func() {
+			sum, err := n.ownDigest(index)
+			answer([]byte(sum), err)
+		}()
+	case askVerdict:
+		c, err := decodeCheck(payload)
+		answer(nil, err)
+		if err == nil {
+			go func() {
+				mine, _ := n.ownDigest(c.index)
+				n.judge(c, mine)
+			}()
+		}
 	case askCampaign:
 		dead, term := d.string(), d.uint()
 		if d.err != nil {
@@ -167,7 +190,7 @@ func (n *Node) answerTerm(answer func([]byte, error)) {
 type logState struct {
 	term, lastTerm, lastIndex, applied uint64
 	stands                             bool // for election in this term, or it has won it
-	unfit                              bool // its disk is full, or stands still: it should not lead
+	unfit                              bool // to lead, for its disk's or its state's sake: see unfit
 }
 
 func (s logState) encode() []byte {
@@ -207,7 +230,7 @@ func (n *Node) logState() (logState, error) {
 	if r == nil {
 		return logState{}, errNotLeader
 	}
-	s := logState{term: r.CurrentTerm(), lastIndex: r.LastIndex(), applied: n.machine.Index(), unfit: n.disk.unfit() != nil}
+	s := logState{term: r.CurrentTerm(), lastIndex: r.LastIndex(), applied: n.machine.Index(), unfit: n.unfit() != nil}
 	s.stands = r.State() == raft.Candidate || r.State() == raft.Leader
 	var l raft.Log
 	if err := n.storage.log.GetLog(s.lastIndex, &l); err == nil {

@@ -109,18 +109,22 @@ func (b *bus) accept(conn net.Conn) error {
 	switch {
 	case kind == raftConn && refused == nil:
 		return b.acceptRaft(conn, theirs)
+	case kind == stateConn:
+		defer conn.Close()
+		if refused == nil {
+			refused = b.n.refuseState(theirs)
+		}
+		if err := b.answerHello(conn, theirs, refused); err != nil {
+			return err
+		}
+		return b.n.sendState(conn)
 	case kind == linkConn:
 		if theirs.Boot != b.n.boot {
 			b.n.formation.leads(conn)
 		}
-		mine := b.n.hello(theirs.NodeID)
-		if refused != nil {
-			mine.Refusal = refused.Error()
-		}
-		conn.SetWriteDeadline(time.Now().Add(helloTimeout))
-		if err := writeHello(conn, 0, mine); err != nil || refused != nil {
+		if err := b.answerHello(conn, theirs, refused); err != nil {
 			conn.Close()
-			return errors.Join(err, refused)
+			return err
 		}
 		b.n.peers.met(theirs)
 		asker := &asker{conn: conn, peer: theirs, out: frameWriter{conn: conn}}
@@ -130,6 +134,16 @@ func (b *bus) accept(conn net.Conn) error {
 	}
 	conn.Close()
 	return refused
+}
+
+// answerHello returns an error if the other node was refused, or did not hear.
+func (b *bus) answerHello(conn net.Conn, theirs hello, refused error) error {
+	mine := b.n.hello(theirs.NodeID)
+	if refused != nil {
+		mine.Refusal = refused.Error()
+	}
+	conn.SetWriteDeadline(time.Now().Add(helloTimeout))
+	return errors.Join(writeHello(conn, 0, mine), refused)
 }
 
 // acceptRaft hands a connection to raft's transport, but only in a member: a node
@@ -227,30 +241,38 @@ func (n *Node) hello(to string) hello {
 	}
 }
 
-// dialLink connects to a node and exchanges hellos. A *refusal is the other's verdict.
+// dialLink opens a link to a node.
 func (n *Node) dialLink(address, to string, timeout time.Duration) (*link, error) {
-	conn, err := n.config.Dial(address, timeout)
+	conn, theirs, err := n.dial(linkConn, address, to, timeout)
 	if err != nil {
 		return nil, err
+	}
+	return newLink(conn, theirs), nil
+}
+
+// dial connects to a node and exchanges hellos. A *refusal is the other's verdict.
+func (n *Node) dial(kind byte, address, to string, timeout time.Duration) (net.Conn, hello, error) {
+	conn, err := n.config.Dial(address, timeout)
+	if err != nil {
+		return nil, hello{}, err
 	}
 	boundDelivery(conn, n.deliveryTimeout())
 	n.formation.leads(conn) // before the other is told where this node is
 	conn.SetDeadline(time.Now().Add(max(timeout, 100*time.Millisecond)))
-	if err := writeHello(conn, linkConn, n.hello(to)); err != nil {
-		conn.Close()
-		return nil, err
+	err = writeHello(conn, kind, n.hello(to))
+	var theirs hello
+	if err == nil {
+		theirs, err = readHello(conn)
 	}
-	theirs, err := readHello(conn)
+	if err == nil && theirs.Refusal != "" {
+		err = &refusal{theirs.Refusal}
+	}
 	if err != nil {
 		conn.Close()
-		return nil, err
+		return nil, hello{}, err
 	}
 	conn.SetDeadline(time.Time{})
-	if theirs.Refusal != "" {
-		conn.Close()
-		return nil, &refusal{theirs.Refusal}
-	}
-	return newLink(conn, theirs), nil
+	return conn, theirs, nil
 }
 
 // isFatal reports whether a refusal says that this node is set up wrongly.

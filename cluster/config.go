@@ -65,6 +65,11 @@ type Config struct {
 	// SnapshotRetain is how many snapshots are kept on disk. Default 2; at least 1.
 	SnapshotRetain int
 
+	// DigestInterval is how often the nodes compare their states. They do so less often
+	// where hashing the state would take more than a hundredth of a core. Default 1 min;
+	// 100 ms to 24 h, or 0 for never.
+	DigestInterval time.Duration
+
 	// MaxEntryBytes bounds the requests packed into one log entry; a single group of
 	// requests may exceed it. Default 1 MiB; 4 KiB to 64 MiB.
 	MaxEntryBytes int
@@ -107,6 +112,7 @@ func DefaultConfig() Config {
 		SnapshotBytes:   64 << 20,
 		TrailingLogs:    4096,
 		SnapshotRetain:  2,
+		DigestInterval:  time.Minute,
 		MaxEntryBytes:   1 << 20,
 		MaxPendingBytes: 256 << 20,
 		Logger:          slog.Default(),
@@ -163,6 +169,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("snapshot-bytes %d: want at least 4096", c.SnapshotBytes)
 	case c.SnapshotRetain < 1:
 		return fmt.Errorf("snapshot-retain %d: want at least 1", c.SnapshotRetain)
+	case c.DigestInterval != 0 && (c.DigestInterval < 100*time.Millisecond || c.DigestInterval > 24*time.Hour):
+		return fmt.Errorf("digest-interval %v: want 100ms to 24h, or 0", c.DigestInterval)
 	case c.MaxEntryBytes < 4<<10 || c.MaxEntryBytes > 64<<20:
 		return fmt.Errorf("max-entry-bytes %d: want 4096 to %d", c.MaxEntryBytes, 64<<20)
 	case c.SegmentBytes < 64<<10 || c.SegmentBytes > 1<<30:

@@ -187,7 +187,7 @@ func (n *Node) campaign(dead string, term uint64) bool {
 	if r.CurrentTerm() > term {
 		return true
 	}
-	if r.CurrentTerm() < term || !n.isVoter(r) || n.disk.unfit() != nil {
+	if r.CurrentTerm() < term || !n.isVoter(r) || n.unfit() != nil {
 		return false
 	}
 	if _, leader := r.LeaderWithID(); r.State() == raft.Leader || leader != "" && string(leader) != dead {

@@ -22,6 +22,9 @@ var (
 	// client knows whether it is safe to send again.
 	ErrUncertain = &Error{"UNCERTAIN", "the outcome was not known in time: the command may or may not have been applied"}
 
+	// errDiverged: the same, of what this node could only answer from its own state.
+	errDiverged = &Error{"CLUSTERDOWN", "this node is quarantined: its keyspace differs from that of the other nodes; ask one of them"}
+
 	// ErrClosed: the node is shutting down and the request did not run.
 	ErrClosed = &Error{"CLUSTERDOWN", "this node is shutting down; the command did not run"}
 )

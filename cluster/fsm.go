@@ -20,6 +20,9 @@ func (s stateMachine) Snapshot() (raft.FSMSnapshot, error) {
 	s.n.applyMu.Lock()
 	defer s.n.applyMu.Unlock()
 	defer s.n.took("rdb-snapshot", time.Now())
+	if s.n.quarantine.on() {
+		return nil, errDiverged
+	}
 	return frozen{s.n.machine.Snapshot()}, nil
 }
 
@@ -43,11 +46,18 @@ func (s stateMachine) StoreConfiguration(uint64, raft.Configuration) {}
 func (n *Node) apply(l *raft.Log) any {
 	n.applyMu.Lock()
 	results := n.machine.Apply(l.Index, l.Data)
-	n.outbox.applied(results)
-	n.tellEvents()
 	var forward []fsm.Result
-	if n.route.leading() {
-		forward = append(forward, results...)
+	if !n.quarantine.on() { // else the replies come from the leader
+		n.outbox.applied(results)
+		if n.route.leading() {
+			forward = append(forward, results...)
+		}
+	}
+	if !n.quarantine.wrong.Load() {
+		n.tellEvents()
+	}
+	if fsm.IsCheck(l.Data) {
+		n.digests.freeze(l.Index)
 	}
 	n.applyMu.Unlock()
 

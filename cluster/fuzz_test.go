@@ -47,6 +47,26 @@ func FuzzHello(f *testing.F) {
 	})
 }
 
+func FuzzCheck(f *testing.F) {
+	f.Add(check{index: 7, voters: 3, reports: []report{{"n1", true, "a"}, {"n2", false, "b"}}}.encode())
+	f.Add([]byte("\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > fuzzBytes {
+			return
+		}
+		bounded(t, data, func() {
+			c, err := decodeCheck(data)
+			if err != nil {
+				return
+			}
+			c.majority()
+			if again, err := decodeCheck(c.encode()); err != nil || fmt.Sprint(again) != fmt.Sprint(c) {
+				t.Errorf("%+v, encoded and decoded %+v, %v", c, again, err)
+			}
+		})
+	})
+}
+
 // What begins a connection may come from anybody who finds the port.
 func FuzzHandshake(f *testing.F) {
 	var whole bytes.Buffer

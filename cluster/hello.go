@@ -18,9 +18,10 @@ import (
 // Raft's own connections carry raft's protocol after the dialler's hello; the answer
 // is left out, so that an election does not wait a round trip for it.
 const (
-	preamble      = "HOLDFAST\x01"
-	linkConn byte = 'L'
-	raftConn byte = 'R'
+	preamble       = "HOLDFAST\x01"
+	linkConn  byte = 'L'
+	raftConn  byte = 'R'
+	stateConn byte = 'S' // answered by a hello and the state of the leader, an RDB file
 
 	maxHelloBytes = 64 << 10
 	helloTimeout  = 2 * time.Second

@@ -38,6 +38,8 @@ const (
 	askDisk                       // -> full, stands still, usual microseconds, term if this node leads
 	askSteady                     // -> term, last term, last index, applied, stands, unfit; once a write has reached the disk
 	askBroadcast                  // message of the listeners -> answer of theirs
+	askDigest                     // index of a check entry -> digest
+	askVerdict                    // check -> nothing
 	answerOK
 	answerError
 

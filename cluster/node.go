@@ -43,6 +43,9 @@ type Node struct {
 	disk      diskHealth
 	disks     disks
 
+	digests    *digests
+	quarantine *quarantine
+
 	machine  *fsm.Machine
 	applyMu  sync.Mutex // Apply, Restore and Snapshot of the machine are for one at a time
 	progress progress
@@ -105,6 +108,7 @@ func Open(ctx context.Context, config Config) (*Node, error) {
 	n.snapshots = &snapshots{n: n, turn: newBaton()}
 	n.silence.timeout = config.ElectionTimeout
 	n.disk.took, n.disk.patience = n.took, diskPatience*config.ElectionTimeout
+	n.digests, n.quarantine = &digests{n: n, last: time.Now()}, newQuarantine(n)
 	if n.bus, err = openBus(n); err != nil {
 		lock.Close()
 		return nil, err
@@ -200,6 +204,7 @@ func (n *Node) startRaft(new, founder bool) error {
 		return err
 	}
 	n.storage = storage
+	n.quarantine.load(storage)
 
 	address := n.advertised()
 	n.transport = &transport{requests: make(chan raft.RPC), unfit: n.disk.unfit, NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
@@ -251,6 +256,8 @@ func (n *Node) startRaft(new, founder bool) error {
 	go n.reaper.run()
 	go n.tendMembers()
 	go n.snapshots.run()
+	go n.watchDigests(r)
+	go n.quarantine.run()
 	go n.register()
 	if self, _ := n.formation.addresses(); self == "" && n.config.Advertise == "" && len(n.config.Join) > 0 {
 		go n.formation.findSelf(n.ctx)
@@ -310,18 +317,26 @@ func (n *Node) watchLeader(r *raft.Raft, observations <-chan raft.Observation) {
 		case <-n.closing:
 			return
 		}
-		known := n.knownLeader(r)
-		if !n.route.set(known.leader) {
-			continue
-		}
-		n.log.Info("leader", "leader", known.leader, "term", known.term)
-		n.sender.forget()
-		n.asks.abort(time.Now(), errNotLeader)
-		n.outbox.resend(0)
-		n.proposer.kick()
-		n.sender.kick()
-		n.reaper.schedule()
+		n.followLeader(r)
 	}
+}
+
+func (n *Node) followLeader(r *raft.Raft) {
+	known := n.knownLeader(r)
+	if known.leader == n.identity.NodeID && n.quarantine.on() {
+		known.leader = ""
+		n.quarantine.handOn()
+	}
+	if !n.route.set(known.leader) {
+		return
+	}
+	n.log.Info("leader", "leader", known.leader, "term", known.term)
+	n.sender.forget()
+	n.asks.abort(time.Now(), errNotLeader)
+	n.outbox.resend(0)
+	n.proposer.kick()
+	n.sender.kick()
+	n.reaper.schedule()
 }
 
 // afterBarrier calls then when everything from before the leader's term is applied.
@@ -468,6 +483,13 @@ func (n *Node) readPoint(ctx context.Context) (readPoint, error) {
 // Snapshot freezes this node's copy of the keyspace, with every write acknowledged before
 // the call. Writes go on meanwhile. The caller releases it.
 func (n *Node) Snapshot(ctx context.Context) (*fsm.Snapshot, error) {
+	if n.quarantine.on() {
+		return nil, errDiverged
+	}
+	return n.freeze(ctx)
+}
+
+func (n *Node) freeze(ctx context.Context) (*fsm.Snapshot, error) {
 	point, err := n.readPoint(ctx)
 	if err != nil {
 		return nil, err
@@ -483,7 +505,7 @@ func (n *Node) Snapshot(ctx context.Context) (*fsm.Snapshot, error) {
 // Digest is a hash of the keyspace on this node, with every write acknowledged before
 // the call.
 func (n *Node) Digest(ctx context.Context) (string, error) {
-	snapshot, err := n.Snapshot(ctx)
+	snapshot, err := n.freeze(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -531,6 +553,9 @@ func (n *Node) Ready() error {
 	}
 	if !n.formed() {
 		return errors.New("the cluster is still forming")
+	}
+	if n.quarantine.on() {
+		return errDiverged
 	}
 	if !n.isVoter(r) {
 		return errors.New("catching up: this node is not a voter yet")
@@ -615,10 +640,8 @@ func (n *Node) end() {
 }
 
 func (n *Node) drain(r *raft.Raft) {
-	ctx, cancel := context.WithTimeout(context.Background(), n.config.ElectionTimeout)
-	defer cancel()
 	if others, _, err := n.otherVoters(r); err == nil && len(others) > 0 {
-		if err := n.TransferLeadership(ctx); err != nil {
+		if err := n.transferWithin(n.config.ElectionTimeout); err != nil {
 			n.log.Warn("leadership stays here until the others notice", "error", err)
 		}
 	}

@@ -51,8 +51,12 @@ func (n *Node) Read(ctx context.Context, calls []fsm.Call, limit int) ([]fsm.Rep
 	}
 }
 
-// ReadLocal is Read on this node's copy as it is, at this node's clock.
-func (n *Node) ReadLocal(_ context.Context, calls []fsm.Call, limit int) ([]fsm.Reply, error) {
+// ReadLocal is Read on this node's copy as it is, at this node's clock; in quarantine it is
+// Read.
+func (n *Node) ReadLocal(ctx context.Context, calls []fsm.Call, limit int) ([]fsm.Reply, error) {
+	if n.quarantine.on() {
+		return n.Read(ctx, calls, limit)
+	}
 	replies, _ := n.machine.ReadSome(n.now(), rand.Uint64(), calls, limit)
 	return replies, nil
 }
@@ -93,13 +97,14 @@ func (n *Node) readFollowing(ctx context.Context, leader string, changed <-chan 
 	if err != nil {
 		return nil, err
 	}
-	if n.machine.Index() >= point.index {
+	if n.machine.Index() >= point.index && !n.quarantine.on() {
 		replies, due := n.machine.ReadSome(point.now, rand.Uint64(), calls, limit)
 		if due == 0 {
 			return replies, nil
 		}
 	}
-	// A quiet cluster learns late what has been committed: the leader knows.
+	// A quiet cluster learns late what has been committed: the leader knows. And it knows
+	// the right state.
 	ctx, cancel := context.WithTimeout(ctx, n.config.CommitTimeout)
 	defer cancel()
 	l := n.peers.link(leader)

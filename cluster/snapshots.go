@@ -41,7 +41,7 @@ func (s *snapshots) run() {
 		case <-s.n.closing:
 			return
 		}
-		if wait -= snapshotInterval; wait > 0 || !s.due() {
+		if wait -= snapshotInterval; wait > 0 || !s.due() || s.n.quarantine.on() {
 			continue
 		}
 		start := time.Now()
@@ -67,6 +67,9 @@ func (s *snapshots) save() error {
 	r := s.n.raft()
 	if r == nil {
 		return ErrNotFormed
+	}
+	if s.n.quarantine.on() {
+		return errDiverged
 	}
 	s.turn.take()
 	defer s.turn.give()

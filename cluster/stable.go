@@ -35,7 +35,7 @@ func openStable(disk Disk, path string) (s stableStore, err error) {
 			return err
 		}
 		has := map[string]bool{}
-		for _, key := range [][]byte{clusterKey, begunKey, termKey, voteTermKey, voteKey} {
+		for _, key := range [][]byte{clusterKey, begunKey, divergedKey, termKey, voteTermKey, voteKey} {
 			switch _, err := s.Get(key); {
 			case err == nil:
 				has[string(key)] = true

@@ -27,6 +27,7 @@ type Status struct {
 	Saves         int           // snapshots since the node started
 	PendingWrites int
 	DiskErr       error // why the node's disk does not let it lead, or nil
+	Consistency
 }
 
 // Member is one node of the cluster.
@@ -38,6 +39,7 @@ type Member struct {
 	Leader    bool
 	Self      bool
 	Reachable bool
+	Diverged  bool // its state differed from that of a majority at the last check
 }
 
 // Status asks nobody else and never waits.
@@ -53,6 +55,9 @@ func (n *Node) Status() Status {
 	s.SaveBegan, s.SaveTook, s.Saves = n.snapshots.began, n.snapshots.took, n.snapshots.saves
 	n.snapshots.mu.Unlock()
 
+	var strays map[string]bool
+	s.Consistency, strays = n.quarantine.status()
+
 	r := n.raft()
 	if r == nil {
 		return s
@@ -65,7 +70,7 @@ func (n *Node) Status() Status {
 	}
 	for _, server := range future.Configuration().Servers {
 		id := string(server.ID)
-		m := Member{ID: id, Bus: string(server.Address), Voter: server.Suffrage == raft.Voter, Leader: id == leader}
+		m := Member{ID: id, Bus: string(server.Address), Voter: server.Suffrage == raft.Voter, Leader: id == leader, Diverged: strays[id] || id == s.NodeID && s.Diverged}
 		if m.Voter {
 			s.Voters++
 		}

@@ -5,7 +5,6 @@ import (
 	"io"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/raft"
 )
@@ -38,7 +37,7 @@ func (f watchedFile) Datasync() error {
 func TestSnapshotsAreWrittenSteadily(t *testing.T) {
 	config, visits := DefaultConfig(), 0
 	config.Dir, config.Disk = t.TempDir(), watchedDisk{visits: &visits}
-	s, err := openStorage(&config, "", true, func(string, time.Time) {})
+	s, err := openStorage(&config, "", true, &diskHealth{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,8 +38,15 @@ func (n *Node) TransferLeadership(ctx context.Context) error {
 	}
 }
 
+// transferWithin is TransferLeadership for so long.
+func (n *Node) transferWithin(d time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	return n.TransferLeadership(ctx)
+}
+
 // furthest returns which of some nodes has the longest log, "" when none answers. Those
-// whose disk does not let them lead are left out.
+// that are unfit to lead are left out.
 func (n *Node) furthest(ids []string) string {
 	best, bestID := logState{}, ""
 	for _, l := range n.peers.links(ids) {
@@ -80,6 +87,8 @@ func (n *Node) Lead(ctx context.Context) error {
 			return ErrUnfit
 		case leader == n.identity.NodeID:
 			return ErrLeads
+		case n.quarantine.on():
+			return errDiverged
 		}
 		err := error(errLinkDown)
 		if l := n.peers.link(leader); l != nil {

@@ -35,6 +35,7 @@ type settings struct {
 	SnapshotBytes   size          `group:"Cluster" help:"Bytes of log after which a snapshot is taken." default:"${snapshotBytes}"`
 	SnapshotRetain  int           `group:"Cluster" help:"Snapshots kept on disk." default:"${snapshotRetain}"`
 	TrailingLogs    uint64        `group:"Cluster" help:"Log entries kept behind a snapshot." default:"${trailingLogs}"`
+	DigestInterval  time.Duration `group:"Cluster" help:"How often the nodes compare their states; 0: never." default:"${digestInterval}"`
 	MaxEntryBytes   size          `group:"Cluster" help:"Bytes of requests packed into one log entry." default:"${maxEntryBytes}"`
 	MaxPendingBytes size          `group:"Cluster" help:"Bytes of requests that wait on this node; beyond it clients are not read from." default:"${maxPendingBytes}"`
 
@@ -67,7 +68,7 @@ func defaults() kong.Vars {
 	return kong.Vars{
 		"commitTimeout": c.CommitTimeout.String(), "electionTimeout": c.ElectionTimeout.String(),
 		"snapshotBytes": size(c.SnapshotBytes).String(), "snapshotRetain": strconv.Itoa(c.SnapshotRetain),
-		"trailingLogs": strconv.FormatUint(c.TrailingLogs, 10), "maxEntryBytes": size(c.MaxEntryBytes).String(),
+		"trailingLogs": strconv.FormatUint(c.TrailingLogs, 10), "digestInterval": c.DigestInterval.String(), "maxEntryBytes": size(c.MaxEntryBytes).String(),
 		"maxPendingBytes": size(c.MaxPendingBytes).String(),
 		"maxClients":      strconv.Itoa(r.MaxClients), "idleTimeout": r.IdleTimeout.String(), "keepAlive": r.KeepAlive.String(),
 		"maxBulkBytes": size(r.MaxBulkBytes).String(), "maxArguments": strconv.Itoa(r.MaxArguments),
@@ -109,6 +110,7 @@ func (s *settings) configs() (cluster.Config, resp.Config, error) {
 	c.BootstrapExpect, c.LogStore = s.BootstrapExpect, s.LogStore
 	c.CommitTimeout, c.ElectionTimeout = s.CommitTimeout, s.ElectionTimeout
 	c.SnapshotBytes, c.SnapshotRetain, c.TrailingLogs = int64(s.SnapshotBytes), s.SnapshotRetain, s.TrailingLogs
+	c.DigestInterval = s.DigestInterval
 	c.MaxEntryBytes, c.MaxPendingBytes = int(s.MaxEntryBytes), int64(s.MaxPendingBytes)
 	c.UnsafeLocalReads = s.UnsafeLocalReads
 	if s.UnsafeClock != "" {
