@@ -135,7 +135,8 @@ func clusterInfo(c *conn, args [][]byte) (fsm.Reply, error) {
 //	<id> <ip:port@bus-port,hostname> <flags> <master> <ping-sent> <pong-received> <epoch> <link-state>
 //
 // Every member is a master without slots. The hostname is the id that operators gave it;
-// a member that this node's link does not reach is fail?, since others may reach it.
+// a member that this node's link does not reach is fail?, since others may reach it; one
+// whose keyspace differs from that of a majority is fail.
 func clusterNodes(c *conn, args [][]byte) (fsm.Reply, error) {
 	if c.takesNodesForCluster() {
 		return nil, errNoCluster
@@ -158,6 +159,9 @@ func clusterNodes(c *conn, args [][]byte) (fsm.Reply, error) {
 		}
 		if !m.Self && !m.Reachable {
 			flags, link = flags+",fail?", "disconnected"
+		}
+		if m.Diverged {
+			flags += ",fail"
 		}
 		fmt.Fprintf(&b, "%s %s:%s@%s,%s %s - 0 0 %d %s\n",
 			nodeHash(m.ID), host, port, busPort, m.ID, flags, status.Term, link)

@@ -305,6 +305,20 @@ func infoRaft(s *Server, status *Status, add adder) {
 		disk = status.DiskErr.Error()
 	}
 	add("raft_disk", disk)
+	state := "agreed"
+	switch {
+	case status.Diverged:
+		state = "diverged"
+	case status.Disputed:
+		state = "disputed"
+	case status.Agreed.IsZero():
+		state = "unknown"
+	}
+	add("raft_digest_state", state)
+	add("raft_digest_index", status.Checked)
+	if !status.Agreed.IsZero() {
+		add("raft_digest_agreed_seconds_ago", int(time.Since(status.Agreed).Seconds()))
+	}
 }
 
 func infoKeyspace(s *Server, status *Status, add adder) {

@@ -85,6 +85,10 @@ type Status struct {
 	SaveTook      time.Duration // the last one
 	Saves         int           // snapshots since the node started
 	Counts        fsm.Counts
+	Checked       uint64    // the log index at which the nodes' states were last compared; 0 without one
+	Agreed        time.Time // when a majority last had this node's state; zero without one
+	Diverged      bool      // this node's state is another: it is quarantined
+	Disputed      bool      // states differ, and none is a majority's
 }
 
 // Member is one node of the cluster.
@@ -96,6 +100,7 @@ type Member struct {
 	Leader    bool
 	Self      bool
 	Reachable bool // its link answers
+	Diverged  bool // its state is not that of a majority
 }
 
 // KeyCount counts the keys of one database; databases without keys are left out.

@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -32,11 +33,15 @@ var gauges = []struct {
 	{describe("applied_index", "The last log entry that this node has applied."), func(s *cluster.Status) float64 { return float64(s.AppliedIndex) }},
 	{describe("voters", "Members of the cluster that vote."), func(s *cluster.Status) float64 { return float64(s.Voters) }},
 	{describe("disk_fit", "Whether this node's disk lets it lead: it has room and takes writes."), func(s *cluster.Status) float64 { return flag(s.DiskErr == nil) }},
+	{describe("digest_index", "The log index at which the nodes' states were last compared."), func(s *cluster.Status) float64 { return float64(s.Checked) }},
+	{describe("diverged", "Whether this node's state is not that of a majority: it is quarantined."), func(s *cluster.Status) float64 { return flag(s.Diverged) }},
+	{describe("disputed", "Whether the nodes' states differ and none is that of a majority."), func(s *cluster.Status) float64 { return flag(s.Disputed) }},
 	{describe("pending_writes", "Writes of this node's clients that wait for their outcome."), func(s *cluster.Status) float64 { return float64(s.PendingWrites) }},
 }
 
 var (
 	keysDesc      = describe("keys", "Keys of a database.", "db")
+	agreedDesc    = describe("digest_agreed_seconds_ago", "Time since a majority last had this node's state.")
 	reachableDesc = describe("peer_reachable", "Whether there is a link to another member.", "peer")
 )
 
@@ -56,6 +61,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	status := c.node.Status()
 	for _, g := range gauges {
 		gauge(g.desc, g.of(&status))
+	}
+	if !status.Agreed.IsZero() {
+		gauge(agreedDesc, time.Since(status.Agreed).Seconds())
 	}
 	for _, m := range status.Members {
 		if !m.Self {

@@ -16,6 +16,7 @@ func (s store) Status() resp.Status {
 		CommitIndex: c.CommitIndex, AppliedIndex: c.AppliedIndex, SnapshotIndex: c.SnapshotIndex, Voters: c.Voters,
 		LastSave: c.LastSave, Saving: c.Saving, LastSaveErr: c.LastSaveErr, PendingWrites: c.PendingWrites, DiskErr: c.DiskErr,
 		SaveBegan: c.SaveBegan, SaveTook: c.SaveTook, Saves: c.Saves, Counts: s.Counts(),
+		Checked: c.Checked, Agreed: c.Agreed, Diverged: c.Diverged, Disputed: c.Disputed,
 	}
 	for _, m := range c.Members {
 		status.Members = append(status.Members, resp.Member(m))
