@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -70,7 +71,7 @@ func TestChaos(t *testing.T) {
 	}
 	// Snapshots come every few dozen entries, and hardly any entries stay behind them:
 	// whoever was away catches up by one.
-	a, err := openArena(dir, binary, nodes, seed, "--snapshot-bytes", "16kb", "--trailing-logs", "50", "--commit-timeout", "5s", "--log-format", "text", "--log-store", store)
+	a, err := openArena(dir, binary, nodes, seed, "--snapshot-bytes", "16kb", "--trailing-logs", "50", "--commit-timeout", "5s", "--digest-interval", "2s", "--log-format", "text", "--log-store", store)
 	if err != nil {
 		os.RemoveAll(dir)
 		t.Fatal(err)
@@ -109,7 +110,7 @@ func TestChaos(t *testing.T) {
 	begun := time.Now()
 	if len(a.found()) == 0 {
 		checked.Judge(a.workloads, a.newClient(a.Nodes[0]))
-		if err := a.Agree(); err != nil {
+		if err := errors.Join(a.Agree(), a.compared()); err != nil {
 			a.find("%v", err)
 		}
 	}
@@ -117,6 +118,9 @@ func TestChaos(t *testing.T) {
 	for _, n := range a.Nodes {
 		if at := strings.Index(n.Log(), "panic:"); at >= 0 {
 			a.find("%s panicked: %.2000s", n.Name, n.Log()[at:])
+		}
+		if at := strings.Index(n.Log(), "states differ"); at >= 0 {
+			a.find("%s: %.500s", n.Name, n.Log()[at:])
 		}
 	}
 	for _, text := range a.found() {
@@ -136,6 +140,24 @@ func TestChaos(t *testing.T) {
 	if least := int64(duration.Seconds()) * 50; a.book.Asked.Load() < least && !t.Failed() {
 		t.Errorf("%d commands are too few to show anything: want %d", a.book.Asked.Load(), least)
 	}
+}
+
+// compared waits until every node says that a majority has its state.
+func (a *arena) compared() error {
+	deadline := time.Now().Add(20 * time.Second)
+	for _, n := range a.Nodes {
+		for {
+			info, err := n.Info("raft")
+			if err == nil && info["raft_digest_state"] == "agreed" {
+				break
+			}
+			if time.Now().After(deadline) {
+				return fmt.Errorf("the state of %s is %q: %v", n.Name, info["raft_digest_state"], err)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	return nil
 }
 
 // A plan comes from its seed alone, and has every fault sooner or later.

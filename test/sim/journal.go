@@ -81,6 +81,9 @@ func (h *handler) Handle(_ context.Context, r slog.Record) error {
 		h.journal.lead(values["term"], values["leader"])
 	}
 	h.journal.add(h.node, b.String())
+	if strings.HasPrefix(r.Message, "states differ") {
+		h.journal.find("%s: %s", h.node, b.String())
+	}
 	return nil
 }
 

@@ -123,6 +123,7 @@ func (h *host) config() cluster.Config {
 	c.CommitTimeout = 5 * time.Second
 	// Segments and snapshots are small and many, and whoever was away finds the log gone.
 	c.SegmentBytes, c.SnapshotBytes, c.TrailingLogs = 64<<10, 16<<10, 20
+	c.DigestInterval = 500 * time.Millisecond
 	c.Logger = h.world.log.logger()
 	c.Listen = func(at string) (net.Listener, error) { return h.world.network.listen(h.ip, at, alive) }
 	c.Dial = func(to string, timeout time.Duration) (net.Conn, error) {
@@ -373,6 +374,11 @@ func (w *world) agree() {
 	}
 	if len(digests) != 1 {
 		w.find("the nodes differ: %v", digests)
+	}
+	for _, h := range w.hosts { // they themselves would have noticed: see journal
+		if s := h.node().Status(); time.Since(s.Agreed) > 10*time.Second {
+			w.find("%s has not compared its state lately: %+v", h.name, s.Consistency)
+		}
 	}
 }
 
