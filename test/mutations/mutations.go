@@ -56,7 +56,7 @@ var mutations = []mutation{
 		pkg: "cluster", test: "TestReadAfterElection",
 	}, {
 		name: "read at a follower without waiting for the index",
-		file: "cluster/read.go", old: "if n.machine.Index() >= point.index {\n\t\treplies", new: "if true {\n\t\treplies",
+		file: "cluster/read.go", old: "if n.machine.Index() >= point.index && !n.quarantine.on() {\n\t\treplies", new: "if true {\n\t\treplies",
 		pkg: "cluster", test: "TestWriteAnywhereReadEverywhere",
 	}, {
 		name: "acknowledge before fsync",
@@ -122,5 +122,25 @@ var mutations = []mutation{
 		name: "write where there is no room for the next segment",
 		file: "cluster/walfile.go", old: "w.told(w.prepare())", new: "w.prepare()",
 		pkg: "test/sim", test: "TestFullDisk",
+	}, {
+		name: "compare no digests",
+		file: "cluster/quarantine.go", old: "if c.index <= q.checked ||", new: "if true ||",
+		pkg: "cluster", test: "TestDivergedFollower",
+	}, {
+		name: "lead with a state that is not the majority's",
+		file: "cluster/node.go", old: "if known.leader == n.identity.NodeID && n.quarantine.on() {", new: "if known.leader == n.identity.NodeID && n.quarantine.on() && false {",
+		pkg: "cluster", test: "TestDivergedLeader",
+	}, {
+		name: "answer from a state that is not the majority's",
+		file: "cluster/read.go", old: "n.machine.Index() >= point.index && !n.quarantine.on()", new: "n.machine.Index() >= point.index",
+		pkg: "cluster", test: "TestDivergedFollower",
+	}, {
+		name: "mend a state, and forget the log behind it",
+		file: "cluster/mend.go", old: "fresh.Apply(l.Index, l.Data)", new: "fresh.Apply(l.Index, fsm.AppendCheck(nil, 0))",
+		pkg: "cluster", test: "TestMendReplays",
+	}, {
+		name: "one node applies an entry otherwise",
+		file: "cluster/fsm.go", old: "results := n.machine.Apply(l.Index, l.Data)", new: "data := l.Data\n\tif n.identity.NodeID == \"n2\" && l.Index%500 == 0 {\n\t\tdata = fsm.AppendCheck(nil, 0)\n\t}\n\tresults := n.machine.Apply(l.Index, data)",
+		pkg: "test/sim", test: "TestSim",
 	},
 }
