@@ -119,11 +119,15 @@ func (o *options) compare(ctx context.Context, dir string, chosen []kind) (good 
 	ctx, cancel := o.limited(ctx, c.estimate(chosen))
 	defer cancel()
 	c.began = time.Now()
-	if err := c.run(ctx, chosen); err != nil {
-		return false, err
+	failed := c.run(ctx, chosen)
+	if failed != nil { // what was seen before is not lost
+		c.early = "ended by an error"
 	}
 	r := &comparisonReport{kinds: chosen, results: c.results, faults: c.faults, lasted: time.Since(c.began), settings: s, shortened: c.early, states: c.states, load: o.load}
 	for _, p := range c.peers {
+		if failed != nil {
+			break // a node may still be broken
+		}
 		if err := p.equal(); err != nil {
 			r.differ = append(r.differ, fmt.Errorf("%s: %w", p.name(), err))
 		}
@@ -135,7 +139,7 @@ func (o *options) compare(ctx context.Context, dir string, chosen []kind) (good 
 		}
 		fmt.Println("report:", o.report)
 	}
-	return r.good(), nil
+	return r.good(), failed
 }
 
 // estimate knows from experience how long the stores take to be whole again.
