@@ -120,6 +120,10 @@ func (n *Node) handle(from *asker, kind byte, id uint64, payload []byte) {
 		answer(e.buf, d.err)
 	case askBroadcast:
 		answer(n.receive(payload), nil)
+	case askClock:
+		var e encoder
+		e.uint(uint64(n.config.Clock()))
+		answer(e.buf, nil)
 	case askLead:
 		id := d.string()
 		if d.err != nil {

@@ -53,6 +53,12 @@ type Config struct {
 	// 500 ms; 50 ms to 1 min.
 	ElectionTimeout time.Duration
 
+	// MaxClockSkew is by how much a deadline may be early or late because of clocks that
+	// are wrong. The time of the cluster is the leader's clock, but no further from the
+	// median of the voters' clocks than half of this; a leader whose own clock is further
+	// off hands over. Default 1 s; 20 ms to 1 h.
+	MaxClockSkew time.Duration
+
 	// SnapshotBytes is how many bytes of log entries are applied before a snapshot
 	// is taken by itself, or the size of the last snapshot if that is more. Default
 	// 64 MiB; at least 4 KiB.
@@ -109,6 +115,7 @@ func DefaultConfig() Config {
 		LogStore:        "wal",
 		CommitTimeout:   10 * time.Second,
 		ElectionTimeout: 500 * time.Millisecond,
+		MaxClockSkew:    time.Second,
 		SnapshotBytes:   64 << 20,
 		TrailingLogs:    4096,
 		SnapshotRetain:  2,
@@ -165,6 +172,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("commit-timeout %v: want 100ms to 10m", c.CommitTimeout)
 	case c.ElectionTimeout < 50*time.Millisecond || c.ElectionTimeout > time.Minute:
 		return fmt.Errorf("election-timeout %v: want 50ms to 1m", c.ElectionTimeout)
+	case c.MaxClockSkew < 20*time.Millisecond || c.MaxClockSkew > time.Hour:
+		return fmt.Errorf("max-clock-skew %v: want 20ms to 1h", c.MaxClockSkew)
 	case c.SnapshotBytes < 4<<10:
 		return fmt.Errorf("snapshot-bytes %d: want at least 4096", c.SnapshotBytes)
 	case c.SnapshotRetain < 1:

@@ -40,6 +40,7 @@ const (
 	askBroadcast                  // message of the listeners -> answer of theirs
 	askDigest                     // index of a check entry -> digest
 	askVerdict                    // check -> nothing
+	askClock                      // -> the node's own clock
 	answerOK
 	answerError
 

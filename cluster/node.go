@@ -45,6 +45,7 @@ type Node struct {
 
 	digests    *digests
 	quarantine *quarantine
+	clocks     *clocks
 
 	machine  *fsm.Machine
 	applyMu  sync.Mutex // Apply, Restore and Snapshot of the machine are for one at a time
@@ -109,6 +110,7 @@ func Open(ctx context.Context, config Config) (*Node, error) {
 	n.silence.timeout = config.ElectionTimeout
 	n.disk.took, n.disk.patience = n.took, diskPatience*config.ElectionTimeout
 	n.digests, n.quarantine = &digests{n: n, last: time.Now()}, newQuarantine(n)
+	n.clocks = newClocks(&n.config)
 	if n.bus, err = openBus(n); err != nil {
 		lock.Close()
 		return nil, err
@@ -251,6 +253,7 @@ func (n *Node) startRaft(new, founder bool) error {
 	go n.watchLeader(r, observations)
 	go n.watchSilence(r)
 	go n.watchDisks(r)
+	go n.watchClocks(r)
 	go n.proposer.run()
 	go n.sender.run()
 	go n.reaper.run()
@@ -375,10 +378,11 @@ func (n *Node) expireRequests() {
 }
 
 // linkUp is called when a link to another node stands.
-func (n *Node) linkUp(h hello) {
-	if h.ClusterID != "" && h.ClusterID == n.clusterID() {
+func (n *Node) linkUp(l *link) {
+	if h := l.peer; h.ClusterID != "" && h.ClusterID == n.clusterID() {
 		n.metMember.Store(true)
 	}
+	n.askClock(l)
 	n.sender.kick()
 }
 
@@ -524,7 +528,7 @@ func (n *Node) Keys(db int) (keys, expires int) { return n.machine.Keys(db) }
 
 // MeanTTL estimates how long the keys of a database that have a deadline have left.
 func (n *Node) MeanTTL(db int) time.Duration {
-	return time.Duration(n.machine.MeanTTL(db, fsm.Millis(time.Now().UnixMilli()))) * time.Millisecond
+	return time.Duration(n.machine.MeanTTL(db, n.now())) * time.Millisecond
 }
 
 // Counts are what the keyspace counts since the node started.

@@ -211,7 +211,7 @@ func (p *peer) run() {
 // hold keeps a link until it breaks or the node is dropped.
 func (p *peer) hold(l *link) {
 	p.set(l)
-	p.n.linkUp(l.peer)
+	p.n.linkUp(l)
 	broken := make(chan error, 1)
 	go func() { broken <- l.run() }()
 	select {

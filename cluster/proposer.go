@@ -128,6 +128,9 @@ func (p *proposer) step() bool {
 	if p.n.disk.isFull() || p.n.disks.crammed.Load() {
 		return false // leadership goes to another node, or else what waits is turned away
 	}
+	if !p.n.clocks.known() {
+		return false // nobody can say what time it is
+	}
 	if c, ok := p.takeControl(); ok {
 		_, err := p.commit(c.encode(p.n.now()), 0)
 		c.done(err)
@@ -246,6 +249,4 @@ func (p *proposer) commit(entry []byte, count int) ([]fsm.Result, error) {
 }
 
 // now is the stamp of the next entry. The machine takes no stamp before its last one.
-func (n *Node) now() fsm.Millis {
-	return max(fsm.Millis(n.config.Clock()), n.machine.Clock())
-}
+func (n *Node) now() fsm.Millis { return max(n.clocks.now(), n.machine.Clock()) }

@@ -2,8 +2,6 @@ package cluster
 
 import (
 	"time"
-
-	"holdfast/fsm"
 )
 
 // reapInterval is the least time between two entries that only reap, so that a stream
@@ -45,7 +43,7 @@ func (r *reaper) run() {
 		if !ok || !r.n.route.leading() {
 			continue
 		}
-		wait := time.Duration(deadline-fsm.Millis(r.n.config.Clock())) * time.Millisecond
+		wait := time.Duration(deadline-r.n.now()) * time.Millisecond
 		wait = max(wait, reapInterval-time.Since(last))
 		if wait > 0 {
 			timer.Reset(min(wait, time.Hour))

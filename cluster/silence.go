@@ -68,31 +68,22 @@ func (s *silence) of(leader string, contact time.Time) bool {
 	return leader == s.leader && !contact.After(s.contact) && s.quiet >= s.tooLong()
 }
 
-// measure finds out how long a question takes there and back.
-func (s *silence) measure(l *link) {
-	asked := time.Now()
-	l.ask(askTerm, nil, func(_ []byte, err error) {
-		if err == nil {
-			s.mu.Lock()
-			s.trip = time.Since(asked)
-			s.mu.Unlock()
-		}
-	})
+// took takes note of how long a question to the leader takes there and back.
+func (s *silence) took(trip time.Duration) {
+	s.mu.Lock()
+	s.trip = trip
+	s.mu.Unlock()
 }
 
 // watchSilence looks after the leader for as long as the node runs.
 func (n *Node) watchSilence(r *raft.Raft) {
 	ticker := time.NewTicker(n.config.ElectionTimeout / looksPerTimeout)
 	defer ticker.Stop()
-	measured, by := time.Time{}, ""
 	for {
 		select {
 		case now := <-ticker.C:
 			leader, _ := n.route.get()
-			if l := n.peers.link(leader); l != nil && (leader != by || now.Sub(measured) > n.config.ElectionTimeout) {
-				measured, by = now, leader
-				n.silence.measure(l)
-			}
+			n.silence.took(n.clocks.trip(leader))
 			if r.State() == raft.Leader {
 				leader = ""
 			}

@@ -40,6 +40,11 @@ type Member struct {
 	Self      bool
 	Reachable bool
 	Diverged  bool // its state differed from that of a majority at the last check
+
+	// ClockSkew is how far its clock is from the median of the voters', ahead if it is
+	// positive; ClockKnown is false while that is not known.
+	ClockSkew  time.Duration
+	ClockKnown bool
 }
 
 // Status asks nobody else and never waits.
@@ -81,6 +86,7 @@ func (n *Node) Status() Status {
 			m.Reachable, m.Client = p.link != nil, p.client
 			p.mu.Unlock()
 		}
+		m.ClockSkew, _, m.ClockKnown = n.clocks.skew(id, s.NodeID)
 		s.Members = append(s.Members, m)
 	}
 	return s

@@ -22,7 +22,10 @@ func (n *Node) TransferLeadership(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		id := n.furthest(others)
+		id := n.furthest(n.wellTimed(others))
+		if id == "" {
+			id = n.furthest(others)
+		}
 		if id == "" {
 			return errors.New("no other voter answers")
 		}

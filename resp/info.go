@@ -319,6 +319,28 @@ func infoRaft(s *Server, status *Status, add adder) {
 	if !status.Agreed.IsZero() {
 		add("raft_digest_agreed_seconds_ago", int(time.Since(status.Agreed).Seconds()))
 	}
+	infoPeers(status, add)
+}
+
+// infoPeers tells how far the clocks are from the median of the voters', and who is reached.
+func infoPeers(status *Status, add adder) {
+	peers := 0
+	for _, m := range status.Members {
+		skew := ""
+		if m.ClockKnown {
+			skew = strconv.FormatInt(m.ClockSkew.Milliseconds(), 10)
+		}
+		if m.Self {
+			add("raft_clock_skew_ms", skew)
+			continue
+		}
+		reachable := 0
+		if m.Reachable {
+			reachable = 1
+		}
+		add(fmt.Sprintf("raft_peer%d", peers), fmt.Sprintf("id=%s,reachable=%d,clock_skew_ms=%s", m.ID, reachable, skew))
+		peers++
+	}
 }
 
 func infoKeyspace(s *Server, status *Status, add adder) {

@@ -101,6 +101,9 @@ type Member struct {
 	Self      bool
 	Reachable bool // its link answers
 	Diverged  bool // its state is not that of a majority
+
+	ClockSkew  time.Duration // of its clock from the median of the voters'; positive: ahead
+	ClockKnown bool          // ClockSkew is
 }
 
 // KeyCount counts the keys of one database; databases without keys are left out.

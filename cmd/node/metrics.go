@@ -42,6 +42,7 @@ var gauges = []struct {
 var (
 	keysDesc      = describe("keys", "Keys of a database.", "db")
 	agreedDesc    = describe("digest_agreed_seconds_ago", "Time since a majority last had this node's state.")
+	skewDesc      = describe("clock_skew_seconds", "How far a member's clock, this node's included, is from the median of the voters'.", "member")
 	reachableDesc = describe("peer_reachable", "Whether there is a link to another member.", "peer")
 )
 
@@ -68,6 +69,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	for _, m := range status.Members {
 		if !m.Self {
 			gauge(reachableDesc, flag(m.Reachable), m.ID)
+		}
+		if m.ClockKnown {
+			gauge(skewDesc, m.ClockSkew.Seconds(), m.ID)
 		}
 	}
 	for db := range fsm.Databases {

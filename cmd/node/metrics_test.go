@@ -42,6 +42,7 @@ func TestMetrics(t *testing.T) {
 	for _, line := range []string{
 		"holdfast_leads 1", "holdfast_has_leader 1", "holdfast_voters 1", "holdfast_pending_writes 0",
 		"holdfast_digest_index 0", "holdfast_diverged 0", "holdfast_disputed 0",
+		`holdfast_clock_skew_seconds{member="n1"} 0`,
 		`holdfast_keys{db="0"} 0`, `holdfast_keys{db="3"} 1`,
 	} {
 		if !strings.Contains(text, line+"\n") {

@@ -32,6 +32,7 @@ type settings struct {
 	LogStore        string        `group:"Cluster" help:"Format of the log on disk: wal or bolt." default:"wal" enum:"wal,bolt"`
 	CommitTimeout   time.Duration `group:"Cluster" help:"How long a command waits for its outcome." default:"${commitTimeout}"`
 	ElectionTimeout time.Duration `group:"Cluster" help:"How long a silent leader is waited for." default:"${electionTimeout}"`
+	MaxClockSkew    time.Duration `group:"Cluster" help:"By how much a TTL may be early or late because of clocks that are wrong; a leader whose clock is off by half of it hands over." default:"${maxClockSkew}"`
 	SnapshotBytes   size          `group:"Cluster" help:"Bytes of log after which a snapshot is taken." default:"${snapshotBytes}"`
 	SnapshotRetain  int           `group:"Cluster" help:"Snapshots kept on disk." default:"${snapshotRetain}"`
 	TrailingLogs    uint64        `group:"Cluster" help:"Log entries kept behind a snapshot." default:"${trailingLogs}"`
@@ -67,6 +68,7 @@ func defaults() kong.Vars {
 	c, r := cluster.DefaultConfig(), resp.DefaultConfig()
 	return kong.Vars{
 		"commitTimeout": c.CommitTimeout.String(), "electionTimeout": c.ElectionTimeout.String(),
+		"maxClockSkew":  c.MaxClockSkew.String(),
 		"snapshotBytes": size(c.SnapshotBytes).String(), "snapshotRetain": strconv.Itoa(c.SnapshotRetain),
 		"trailingLogs": strconv.FormatUint(c.TrailingLogs, 10), "digestInterval": c.DigestInterval.String(), "maxEntryBytes": size(c.MaxEntryBytes).String(),
 		"maxPendingBytes": size(c.MaxPendingBytes).String(),
@@ -108,7 +110,7 @@ func (s *settings) configs() (cluster.Config, resp.Config, error) {
 		c.Join = append(c.Join, node)
 	}
 	c.BootstrapExpect, c.LogStore = s.BootstrapExpect, s.LogStore
-	c.CommitTimeout, c.ElectionTimeout = s.CommitTimeout, s.ElectionTimeout
+	c.CommitTimeout, c.ElectionTimeout, c.MaxClockSkew = s.CommitTimeout, s.ElectionTimeout, s.MaxClockSkew
 	c.SnapshotBytes, c.SnapshotRetain, c.TrailingLogs = int64(s.SnapshotBytes), s.SnapshotRetain, s.TrailingLogs
 	c.DigestInterval = s.DigestInterval
 	c.MaxEntryBytes, c.MaxPendingBytes = int(s.MaxEntryBytes), int64(s.MaxPendingBytes)
