@@ -44,7 +44,7 @@ type arena struct {
 // open makes an arena in a directory. Nothing runs before Start.
 func openArena(dir, binary string, nodes int, seed uint64, flags ...string) (*arena, error) {
 	a := &arena{dir: dir, stop: make(chan struct{}), excused: map[string]bool{}}
-	a.book = &checked.Book{Start: time.Now(), Seed: seed, Find: a.find}
+	a.book = &checked.Book{Start: time.Now(), Seed: seed, Skew: maxOff, Find: a.find}
 	var err error
 	if a.file, err = os.Create(filepath.Join(dir, "history.jsonl")); err != nil {
 		return nil, err

@@ -96,7 +96,7 @@ func TestChaos(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	a.workloads = checked.Workloads(maxOff)
+	a.workloads = checked.Workloads()
 	for _, n := range a.Nodes {
 		a.crowd(n)
 	}

@@ -6,12 +6,28 @@ import (
 	"path/filepath"
 	"time"
 
+	"holdfast/cluster"
 	"holdfast/test/harness"
 )
 
-// maxOff bounds how far the clocks of nodes are off. Deadlines may be off by as much: TTLs
-// are judged by the clock of whoever leads.
+// maxOff bounds how far the clocks of nodes are off that are right. Deadlines may be off by
+// as much: TTLs are judged by the clock of whoever leads.
 const maxOff = 250 * time.Millisecond
+
+// mislead has the clock of one node be an hour off, always the same one's: most are right.
+// Deadlines may then be off by what nodes are promised to keep to, and by what they cannot
+// know of each other's clocks.
+func (a *arena) mislead(off time.Duration) (mend func() error, err error) {
+	c := cluster.DefaultConfig()
+	a.book.Skew = maxOff + c.MaxClockSkew + c.ElectionTimeout/2
+	wrong := a.Nodes[0]
+	far := time.Hour
+	if off < 0 {
+		far = -far
+	}
+	a.note("the clock of %s is off by %v", wrong.Name, far)
+	return func() error { return a.setClock(wrong, 0) }, a.setClock(wrong, far)
+}
 
 // clockFile is read by the node whenever it asks for the time.
 func (a *arena) clockFile(name string) string { return filepath.Join(a.dir, name+".clock") }

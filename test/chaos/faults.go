@@ -47,6 +47,8 @@ func (a *arena) begin(f fault) (mend func() error, err error) {
 	case "jump":
 		return each(victims, func(n *harness.Node) error { return a.setClock(n, 0) }),
 			each(victims, func(n *harness.Node) error { return a.setClock(n, f.off) })()
+	case "hour":
+		return a.mislead(f.off)
 	case "drift":
 		return a.repeat(a.drift(victims[0], f.off), func() error { return a.setClock(victims[0], 0) }), nil
 	case "alone", "deaf", "mute", "bridge", "ring", "split":

@@ -60,7 +60,7 @@ var kinds = map[string][]string{
 	"wires":   {"alone", "alone", "deaf", "mute", "bridge", "ring", "split", "flap"},
 	"weather": {"delay", "jitter", "loss", "duplicate", "reorder", "storm"},
 	"saves":   {"saves"},
-	"clocks":  {"jump", "drift"},
+	"clocks":  {"jump", "drift", "hour"},
 }
 
 var slots = []string{"process", "process", "disk", "wires", "wires", "weather", "saves", "clocks"}
@@ -168,7 +168,7 @@ func newFault(dice *rand.Rand, kind string) fault {
 		if f.whom != "follower" {
 			f.whom = "leader"
 		}
-	case "rolling", "failovers", "saves", "split", "ring":
+	case "rolling", "failovers", "saves", "split", "ring", "hour":
 		f.whom = "any"
 	}
 	return f

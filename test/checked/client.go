@@ -32,6 +32,9 @@ type Conn interface {
 type Book struct {
 	Start time.Time
 	Seed  uint64
+	// Skew is by how much a deadline may be early or late, as it is of the clock of the leader
+	// that set it and passes by that of another. It counts when all is judged.
+	Skew time.Duration
 	// Find is told what must not be.
 	Find func(format string, args ...any)
 	// Asked counts questions, Open those of an unknown outcome.

@@ -13,7 +13,6 @@ import (
 // sessions are tokens that are set once with a TTL, prolonged now and then, and asked for
 // by everybody until well after their end. None may end early, and none may come back.
 type sessions struct {
-	skew       time.Duration
 	mu         sync.Mutex
 	last       int64
 	alive      []token
@@ -106,7 +105,7 @@ func (s *sessions) judge(c *Client) error {
 			s.operations = append(s.operations, operation)
 		}
 	}
-	if err := history.CheckSkewed(s.operations, s.skew, checkTime); err != nil {
+	if err := history.CheckSkewed(s.operations, c.Skew, checkTime); err != nil {
 		c.Find("sessions: %v", err)
 	}
 	return nil

@@ -12,12 +12,11 @@ type Workload interface {
 	judge(c *Client) error
 }
 
-// Workloads are one of each kind. Clocks of nodes may be off by up to skew: a deadline is of
-// the clock of the leader that set it, and passes by that of another.
-func Workloads(skew time.Duration) []Workload {
+// Workloads are one of each kind.
+func Workloads() []Workload {
 	return []Workload{
 		&registers{}, &counters{}, &sets{sets: map[string]*growing{}}, &lists{keys: map[string]bool{}},
-		&sessions{skew: skew}, &queues{jobs: map[string]*job{}, workers: map[*Client]bool{}},
+		&sessions{}, &queues{jobs: map[string]*job{}, workers: map[*Client]bool{}},
 	}
 }
 

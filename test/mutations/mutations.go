@@ -71,6 +71,10 @@ var mutations = []mutation{
 		file: "fsm/machine.go", old: "m.clock = max(m.clock, at)", new: "m.clock = at",
 		pkg: "fsm", test: "TestClockGoesForward",
 	}, {
+		name: "believe a clock that is an hour ahead",
+		file: "cluster/clocks.go", old: "min(max(c.own(), middle-c.bound/2), middle+c.bound/2)", new: "max(c.own(), middle-c.bound/2)",
+		pkg: "test/sim", test: "TestWrongClock",
+	}, {
 		name: "stand against a leader that lives",
 		file: "cluster/detector.go", old: "if !n.provenDead(broken) {\n\t\treturn", new: "if !n.provenDead(broken) {\n\t\tn.campaign(leader, term)\n\t\treturn",
 		pkg: "cluster", test: "TestBrokenLinksToLivingLeader",

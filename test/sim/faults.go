@@ -19,7 +19,7 @@ func (f fault) String() string { return f.kind + " " + f.whom }
 // everything is all kinds of faults; one that is named more often is more likely.
 var everything = []string{
 	"kill", "kill", "kill", "power", "power", "crash", "crash", "crash", "stop", "pause", "pause",
-	"alone", "alone", "deaf", "mute", "split", "bridge", "flap", "slow", "resets", "transfer", "transfers", "saves", "ballots", "clocks", "empty",
+	"alone", "alone", "deaf", "mute", "split", "bridge", "flap", "slow", "resets", "transfer", "transfers", "saves", "ballots", "clocks", "hour", "hour", "empty",
 }
 
 func newFault(dice *rand.Rand, kinds []string) fault {
@@ -109,7 +109,7 @@ func (w *world) execute(plan []step, faults map[string]int) {
 	w.ready()
 }
 
-// maxSkew is how far two clocks are apart at most.
+// maxSkew is how far two clocks are apart at most that are right.
 const maxSkew = 200 * time.Millisecond
 
 // begin breaks something. What it returns is to be done again and again until it is
@@ -180,6 +180,14 @@ func (w *world) begin(f fault) (again func()) {
 		for _, h := range w.hosts {
 			h.offset.Store(dice.Int64N(int64(maxSkew / time.Millisecond)))
 		}
+	case "hour": // it is always the same one, so that most clocks are right
+		off := time.Hour
+		if dice.IntN(2) == 0 {
+			off = -off
+		}
+		wrong := w.hosts[w.seed%uint64(len(w.hosts))]
+		w.note("the clock of %s is off by %v", wrong.name, off)
+		wrong.mislead(off)
 	case "resets":
 		w.network.breakConns(0.2 + 0.8*dice.Float64())
 	case "transfer", "transfers":

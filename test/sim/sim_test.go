@@ -36,7 +36,7 @@ func round(t *testing.T, seed uint64, duration time.Duration, nodes int, kinds [
 		for _, h := range w.hosts {
 			h.run()
 		}
-		workloads := checked.Workloads(maxSkew)
+		workloads := checked.Workloads()
 		faults := map[string]int{}
 		if w.ready() {
 			stop := make(chan struct{})

@@ -73,7 +73,7 @@ type process struct {
 func newWorld(seed uint64, nodes int, p plants) *world {
 	w := &world{seed: seed, plants: p, start: time.Now()}
 	w.log = newJournal(w.find)
-	w.book = &checked.Book{Start: w.start, Seed: seed, Find: w.find}
+	w.book = &checked.Book{Start: w.start, Seed: seed, Skew: maxSkew, Find: w.find}
 	w.network = newNetwork(w.dice(1))
 	for i := range nodes {
 		ip := fmt.Sprintf("10.0.0.%d", i+1)
@@ -134,6 +134,14 @@ func (h *host) config() cluster.Config {
 		h.world.alter(&c)
 	}
 	return c
+}
+
+// mislead has the host's clock be far off from now on. Deadlines may then be off by what nodes
+// are promised to keep to, and by what they cannot know of each other's clocks.
+func (h *host) mislead(by time.Duration) {
+	c := cluster.DefaultConfig()
+	h.world.book.Skew = maxSkew + c.MaxClockSkew + c.ElectionTimeout/2
+	h.offset.Store(by.Milliseconds())
 }
 
 // run starts the process of a host that has none.
