@@ -126,3 +126,24 @@ func TestInfoSections(t *testing.T) {
 		t.Errorf("INFO raft: %v %v", got, fields)
 	}
 }
+
+// INFO tells how far clocks are off: this node's, and of the others those that are known.
+func TestInfoClocks(t *testing.T) {
+	store := newMemoryStore()
+	store.status.Members = []Member{
+		{ID: "n1", Self: true, ClockSkew: -3 * time.Millisecond, ClockKnown: true},
+		{ID: "n2", Reachable: true, ClockSkew: time.Hour, ClockKnown: true},
+		{ID: "n3"},
+	}
+	_, address := serve(t, DefaultConfig(), store)
+	_, fields := infoNames(dial(t, address).do("INFO", "raft"))
+	for name, want := range map[string]string{
+		"raft_clock_skew_ms": "-3",
+		"raft_peer0":         "id=n2,reachable=1,clock_skew_ms=3600000",
+		"raft_peer1":         "id=n3,reachable=0,clock_skew_ms=",
+	} {
+		if fields[name] != want {
+			t.Errorf("%s is %q, want %q", name, fields[name], want)
+		}
+	}
+}
