@@ -3,7 +3,9 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -76,4 +78,94 @@ func benchmarkWrite(b *testing.B, pipeline int) {
 			return err
 		}
 	})
+}
+
+// BenchmarkDigest shows what clients of a cluster of three notice while all its nodes hash
+// a state of a million sessions: the longest waits beside those without a digest, the time
+// that it takes, and of it the CPU's.
+//
+//	go test ./cluster -run '^$' -bench Digest -benchtime 5x -timeout 30m
+func BenchmarkDigest(b *testing.B) {
+	const sessions, perGroup, clients = 1_000_000, 500, 8
+	c := newCluster(b, 3, func(config *Config) { config.DigestInterval, config.SnapshotBytes = 0, 1<<40 })
+	n := c.nodes[c.leader()]
+	group := make([]fsm.Request, perGroup)
+	for i := 0; i < sessions; i += perGroup {
+		for k := range group {
+			group[k].Calls = []fsm.Call{call(fmt.Sprintf("SET session:%d %s EX 86400", i+k, benchmarkValue[:150]))}
+		}
+		if _, err := n.Write(b.Context(), group); err != nil {
+			b.Fatal(err)
+		}
+	}
+
+	// crowd has clients of all nodes work until stop is closed, and returns their waits.
+	crowd := func(stop chan struct{}) (waits []time.Duration) {
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		for client := range clients {
+			wg.Go(func() {
+				var mine []time.Duration
+				at := c.nodes[client%3]
+				for i := client; ; i += clients * 7919 {
+					select {
+					case <-stop:
+						mu.Lock()
+						defer mu.Unlock()
+						waits = append(waits, mine...)
+						return
+					case <-time.After(time.Millisecond):
+					}
+					key := fmt.Sprintf("session:%d", i%sessions)
+					begun := time.Now()
+					_, err := at.Write(b.Context(), []fsm.Request{{Calls: []fsm.Call{set(key)}}})
+					if err == nil {
+						_, err = at.Read(b.Context(), []fsm.Call{call("GET " + key)}, 1)
+					}
+					if err != nil {
+						b.Error(err)
+					}
+					mine = append(mine, time.Since(begun))
+				}
+			})
+		}
+		wg.Wait()
+		slices.Sort(waits)
+		return waits
+	}
+	report := func(what string, waits []time.Duration) {
+		for name, part := range map[string]float64{"p50": 0.5, "p99": 0.99, "max": 1} {
+			b.ReportMetric(float64(waits[int(part*float64(len(waits)-1))].Microseconds())/1000, what+"-"+name+"-ms")
+		}
+	}
+
+	var with, without []time.Duration
+	var took time.Duration
+	compare := func() {
+		begun := time.Now()
+		if lead := c.nodes[c.leader()]; lead.check(lead.raft()) != nil {
+			b.Error("the states were not compared")
+		}
+		took = time.Since(begun)
+	}
+	b.ResetTimer()
+	before := cpuTime()
+	compare()
+	b.ReportMetric((cpuTime()-before).Seconds()/3, "cpu-s/node")
+	for range b.N {
+		stop := make(chan struct{})
+		go func() {
+			defer close(stop)
+			compare()
+		}()
+		with = append(with, crowd(stop)...)
+		stop = make(chan struct{})
+		time.AfterFunc(took, func() { close(stop) })
+		without = append(without, crowd(stop)...)
+	}
+	slices.Sort(with)
+	slices.Sort(without)
+	report("with", with)
+	report("without", without)
+	b.ReportMetric(took.Seconds(), "digest-s")
 }

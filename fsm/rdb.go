@@ -75,8 +75,12 @@ func (s *Snapshot) WriteTo(w io.Writer) (int64, error) {
 // passwords of its users.
 func (s *Snapshot) WriteKeys(w io.Writer) (int64, error) { return s.write(w, func(*rdbWriter) {}) }
 
+// pieceBytes is how much is written at a time: half a millisecond's work, so that a writer
+// that rests in between disturbs nobody.
+const pieceBytes = 64 << 10
+
 func (s *Snapshot) write(w io.Writer, fields func(*rdbWriter)) (int64, error) {
-	buffered := bufio.NewWriterSize(w, 256<<10)
+	buffered := bufio.NewWriterSize(w, pieceBytes)
 	out := &rdbWriter{w: buffered}
 	version, redis := rdbVersion, "7.0.15"
 	if s.fieldTimes {
