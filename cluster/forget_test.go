@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -35,7 +36,14 @@ func TestForget(t *testing.T) {
 	c.write(1, "SET k w")
 
 	c.start(2)
-	<-c.nodes[2].Done()
+	c.eventually(func() error {
+		select {
+		case <-c.nodes[2].Done():
+			return nil
+		default:
+			return errors.New("a forgotten node runs on")
+		}
+	})
 	if err := c.nodes[2].Err(); err == nil || !strings.Contains(err.Error(), "empty its directory") {
 		t.Errorf("a forgotten node has ended with %v", err)
 	}

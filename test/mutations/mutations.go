@@ -146,5 +146,13 @@ var mutations = []mutation{
 		name: "one node applies an entry otherwise",
 		file: "cluster/fsm.go", old: "results := n.machine.Apply(l.Index, l.Data)", new: "data := l.Data\n\tif n.identity.NodeID == \"n2\" && l.Index%500 == 0 {\n\t\tdata = fsm.AppendCheck(nil, 0)\n\t}\n\tresults := n.machine.Apply(l.Index, data)",
 		pkg: "test/sim", test: "TestSim",
+	}, {
+		name: "forget a node that runs",
+		file: "cluster/forget.go", old: "case n.peers.link(id) != nil:", new: "case false:",
+		pkg: "cluster", test: "TestForget",
+	}, {
+		name: "take back a forgotten node with what it had",
+		file: "cluster/bus.go", old: "case n.isForgotten(h):", new: "case false:",
+		pkg: "cluster", test: "TestForget",
 	},
 }
