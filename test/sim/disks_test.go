@@ -112,13 +112,23 @@ func (d *drive) during(span time.Duration) (answers, refused, unknown int, longe
 	return d.answers, d.refused, d.unknown, d.longest
 }
 
-// A leader whose disk stands still lets another lead; its own clients go on with that one.
-// When all disks stand still, nothing changes.
+// A follower whose disk stands still holds up nobody, its own clients included. A leader's
+// lets another lead, and its clients go on with that one. When all disks stand still, nothing
+// changes.
 func TestStandingDisk(t *testing.T) {
 	withDrive(t, func(d *drive) {
 		old, term := d.leader(0), d.term()
+		d.pace(10*time.Second, d.others(old)[0])
+		answers, refused, unknown, longest := d.during(10 * time.Second)
+		t.Logf("a follower's disk stands still: %d answers, the longest wait was %v", answers, longest)
+		if answers < 750 || refused+unknown > 0 || longest > 500*time.Millisecond || d.term() != term {
+			t.Errorf("%d answers, %d refused, %d unknown, the longest wait was %v; term %d, then %d", answers, refused, unknown, longest, term, d.term())
+		}
+		d.pace(steady, d.hosts...)
+		d.during(15 * time.Second)
+
 		d.pace(10*time.Second, old)
-		answers, refused, unknown, longest := d.during(20 * time.Second)
+		answers, refused, unknown, longest = d.during(20 * time.Second)
 		t.Logf("the leader's disk stands still: %d answers, the longest wait was %v", answers, longest)
 		if answers < 1500 || refused+unknown > 0 || longest > 3*time.Second {
 			t.Errorf("%d answers, %d refused, %d unknown, the longest wait was %v", answers, refused, unknown, longest)
