@@ -18,6 +18,7 @@ type diskHealth struct {
 
 	mu     sync.Mutex
 	full   error             // why there is no room, nil if there is
+	rest   int               // bytes that the log takes all the same: see allow
 	since  time.Time         // when the write under way began, zero without one
 	writes uint64            // so far
 	recent [writesKept]write // the last ones
@@ -33,8 +34,8 @@ const (
 	writesCount = 5 * time.Second // for so long
 )
 
-// watchedLog has its writes watched, and makes none where there is no room: what raft-wal
-// could not write whole it would have to be opened anew for.
+// watchedLog has its writes watched, and makes none where there is no room: once raft-wal has
+// no place for its next file, it has to be opened anew.
 type watchedLog struct {
 	raft.LogStore
 	health *diskHealth
@@ -43,7 +44,11 @@ type watchedLog struct {
 func (l watchedLog) StoreLog(entry *raft.Log) error { return l.StoreLogs([]*raft.Log{entry}) }
 
 func (l watchedLog) StoreLogs(entries []*raft.Log) error {
-	begun, err := l.health.begin()
+	bytes := 0
+	for _, entry := range entries {
+		bytes += len(entry.Data) + 64
+	}
+	begun, err := l.health.begin(bytes)
 	if err != nil {
 		return err
 	}
@@ -67,11 +72,13 @@ func (l watchedLog) IsMonotonic() bool {
 	return ok && m.IsMonotonic()
 }
 
-func (h *diskHealth) begin() (begun time.Time, err error) {
+func (h *diskHealth) begin(bytes int) (begun time.Time, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.full != nil {
-		return begun, h.full
+		if h.rest -= bytes; h.rest < 0 {
+			return begun, h.full
+		}
 	}
 	h.since = time.Now()
 	return h.since, nil
@@ -87,7 +94,17 @@ func (h *diskHealth) end(begun time.Time, err error) {
 	var fault syscall.Errno
 	if errors.As(err, &fault) {
 		h.filled(err)
+		h.allow(0)
 	}
+}
+
+// allow sets how much the log takes when it is full. That it has no next file is noticed at
+// the beginning of the last one, and a leader to whose log raft cannot write steps down: the
+// entries that are on their way, and the few that are not of clients, find room there.
+func (h *diskHealth) allow(bytes int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.rest = bytes
 }
 
 // filled takes note of whether there is room, or of another reason why the disk takes nothing.

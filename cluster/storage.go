@@ -134,7 +134,10 @@ func (s *storage) openWAL(dir string, c *Config) error {
 	if err := c.Disk.MkdirAll(dir); err != nil {
 		return err
 	}
-	files := newWALFiles(c.Disk, filepath.Join(filepath.Dir(dir), "wal-spare"), int64(c.SegmentBytes), s.health.filled)
+	files := newWALFiles(c.Disk, filepath.Join(filepath.Dir(dir), "wal-spare"), int64(c.SegmentBytes), func(err error) {
+		s.health.filled(err)
+		s.health.allow(c.SegmentBytes / 4)
+	})
 	s.prepare = files.prepare
 	s.closers = append(s.closers, files)
 	meta := c.Disk.LogMeta()
