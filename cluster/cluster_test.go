@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -35,12 +36,7 @@ func newCluster(t testing.TB, size int, alter func(*Config)) *testCluster {
 	t.Helper()
 	c := &testCluster{t: t, dir: t.TempDir(), nodes: make([]*Node, size), alter: alter}
 	for range size {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.bus = append(c.bus, listener.Addr().String())
-		listener.Close()
+		c.bus = append(c.bus, freeAddress(t))
 	}
 	for i := range c.nodes {
 		c.start(i)
@@ -52,6 +48,27 @@ func newCluster(t testing.TB, size int, alter func(*Config)) *testCluster {
 	})
 	c.ready()
 	return c
+}
+
+// Test clusters get these ports one after the other, from anywhere on: tests of several
+// checkouts may run at a time. They are below those that the kernel gives to whoever asks
+// for none, and not those of package harness, so that a port is still free when a node
+// comes back to it.
+const firstPort, ports = 23000, 8000
+
+var portsBefore, portsGiven = rand.Int64N(ports), new(atomic.Int64)
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	for range ports {
+		address := fmt.Sprintf("127.0.0.1:%d", firstPort+(portsBefore+portsGiven.Add(1))%ports)
+		if listener, err := net.Listen("tcp", address); err == nil {
+			listener.Close()
+			return address
+		}
+	}
+	t.Fatalf("no free port from %d to %d", firstPort, firstPort+ports-1)
+	return ""
 }
 
 func (c *testCluster) config(i int) Config {
@@ -199,6 +216,7 @@ func (c *testCluster) hold(keys int) {
 }
 
 func TestWriteAnywhereReadEverywhere(t *testing.T) {
+	t.Parallel()
 	for _, store := range []string{"wal", "bolt"} {
 		t.Run(store, func(t *testing.T) {
 			c := newCluster(t, 3, func(config *Config) { config.LogStore = store })
@@ -390,6 +408,7 @@ func TestReapUnasked(t *testing.T) {
 // A snapshot that a client asks for has every write acknowledged before, on a follower
 // too, which learns of them a moment later than the leader.
 func TestSaveHasWhatWasAcknowledged(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, nil)
 	leader := c.leader()
 	follower := c.nodes[(leader+1)%3]
@@ -406,6 +425,7 @@ func TestSaveHasWhatWasAcknowledged(t *testing.T) {
 }
 
 func TestRestartFromSnapshotAndLog(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, func(config *Config) { config.TrailingLogs = 10 })
 	for k := range 50 {
 		c.write(k%3, fmt.Sprintf("SET k%d v EX 1000", k))
@@ -434,6 +454,7 @@ func TestRestartFromSnapshotAndLog(t *testing.T) {
 }
 
 func TestFollowerCatchesUpBySnapshot(t *testing.T) {
+	t.Parallel()
 	for _, store := range []string{"wal", "bolt"} {
 		t.Run(store, func(t *testing.T) { testCatchUp(t, store, false) })
 		t.Run(store+", crash in between", func(t *testing.T) { testCatchUp(t, store, true) })

@@ -124,6 +124,7 @@ func (d damaged) wantRefused(words ...string) {
 
 // What a write that was interrupted leaves of the last batch is cut off.
 func TestTornLog(t *testing.T) {
+	t.Parallel()
 	const last = damagedKeys - 1
 	whole := newDamaged(t, 0)
 	for name, tear := range map[string]func(d damaged, data []byte) []byte{
@@ -160,6 +161,7 @@ func TestTornLog(t *testing.T) {
 // A log that is damaged before its end is not taken for a shorter one, nor for one with
 // other entries in it.
 func TestDamagedLog(t *testing.T) {
+	t.Parallel()
 	const k = damagedKeys / 2
 	whole := newDamaged(t, 0)
 	for name, damage := range map[string]func(d damaged, data []byte) []byte{
@@ -184,6 +186,7 @@ func TestDamagedLog(t *testing.T) {
 
 // The same in a segment that is full.
 func TestDamagedFullSegment(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, nil)
 	value := strings.Repeat("v", 1<<20)
 	for k := range 20 {
@@ -206,6 +209,7 @@ func TestDamagedFullSegment(t *testing.T) {
 }
 
 func TestDamagedSnapshot(t *testing.T) {
+	t.Parallel()
 	state := func(d damaged, i int) string {
 		files, _ := filepath.Glob(filepath.Join(d.config(0).Dir, "raft/snapshots/*/state.bin"))
 		return files[i]

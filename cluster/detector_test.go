@@ -19,7 +19,14 @@ const patience = 5 * time.Second
 func (c *testCluster) crash(i int, network *network) {
 	n := c.nodes[i]
 	n.fail(errors.New("crash"))
-	<-n.Done()
+	for ended := false; !ended; {
+		select {
+		case <-n.Done():
+			ended = true
+		case <-time.After(10 * time.Millisecond):
+			network.giveUp(n.config.ID)
+		}
+	}
 	network.cut(n.config.ID, n.config.Bus)
 	c.nodes[i] = nil
 }
@@ -63,16 +70,23 @@ func (c *testCluster) replaced(i int) {
 	}
 }
 
-func newNetworkedCluster(t *testing.T) (*testCluster, *network) {
+func newNetworkedCluster(t *testing.T, electionTimeout time.Duration) (*testCluster, *network) {
 	network := newNetwork()
-	return newCluster(t, 3, func(config *Config) {
-		config.ElectionTimeout = patience
+	c := newCluster(t, 3, func(config *Config) {
+		config.ElectionTimeout = electionTimeout
 		network.alter(config)
-	}), network
+	})
+	t.Cleanup(func() { // before the nodes end, which wait for each other
+		network.slow(nil)
+		for i := range c.nodes {
+			network.giveUp(c.config(i).ID)
+		}
+	})
+	return c, network
 }
 
 func TestCrashedLeaderIsReplacedAtOnce(t *testing.T) {
-	c, network := newNetworkedCluster(t)
+	c, network := newNetworkedCluster(t, patience)
 	c.lead(2)
 	c.write(0, "SET before crash")
 	c.crash(2, network)
@@ -82,7 +96,7 @@ func TestCrashedLeaderIsReplacedAtOnce(t *testing.T) {
 // A node that has led keeps raft's connections to the others. Those to a process that
 // has gone since must not cost it the vote of the process that came after.
 func TestVoteOfRestartedNode(t *testing.T) {
-	c, network := newNetworkedCluster(t)
+	c, network := newNetworkedCluster(t, patience)
 	c.lead(0)
 	time.Sleep(patience/5 + 100*time.Millisecond) // the first heartbeat
 	c.lead(2)
@@ -96,7 +110,7 @@ func TestVoteOfRestartedNode(t *testing.T) {
 // Where messages take longer than the followers usually wait for each other, they must
 // not both stand, and split the votes.
 func TestCrashedLeaderOnSlowNetwork(t *testing.T) {
-	c, network := newNetworkedCluster(t)
+	c, network := newNetworkedCluster(t, patience)
 	c.lead(2)
 	c.write(0, "SET a 1")
 	network.slow(func(from, to string, kind byte) time.Duration { return 60 * time.Millisecond })
@@ -108,7 +122,7 @@ func TestCrashedLeaderOnSlowNetwork(t *testing.T) {
 // the followers compare. The one that gets it has to stand: it refuses its vote to the
 // other.
 func TestLastEntryOfCrashedLeader(t *testing.T) {
-	c, network := newNetworkedCluster(t)
+	c, network := newNetworkedCluster(t, patience)
 	c.lead(2)
 	c.write(0, "SET a 1")
 	c.level()
@@ -145,7 +159,7 @@ func TestLastEntryOfCrashedLeader(t *testing.T) {
 // A follower that sees the leader die while another already stands, as it does when a
 // leader has handed over and left, must not stand against it.
 func TestElectionUnderWay(t *testing.T) {
-	c, network := newNetworkedCluster(t)
+	c, network := newNetworkedCluster(t, patience)
 	c.lead(2)
 	c.write(0, "SET a 1")
 	c.level()
@@ -179,7 +193,7 @@ func TestElectionUnderWay(t *testing.T) {
 
 // Whoever finds that another leads, or stands, has nothing to compare.
 func TestBestLogBesideLeader(t *testing.T) {
-	c, network := newNetworkedCluster(t)
+	c, network := newNetworkedCluster(t, patience)
 	c.lead(1)
 	c.crash(2, network)
 	n := c.nodes[0]
@@ -191,7 +205,7 @@ func TestBestLogBesideLeader(t *testing.T) {
 
 // Links to a leader that lives may break as often as they like: nobody stands.
 func TestBrokenLinksToLivingLeader(t *testing.T) {
-	c, _ := newNetworkedCluster(t)
+	c, _ := newNetworkedCluster(t, patience)
 	c.lead(2)
 	term := c.nodes[2].raft().CurrentTerm()
 	for range 20 {
@@ -216,8 +230,7 @@ func TestBrokenLinksToLivingLeader(t *testing.T) {
 // A new leader does not know that what it has in its log was committed, and acknowledged,
 // before an entry of its own is. It must not answer from what it knows.
 func TestReadAfterElection(t *testing.T) {
-	network := newNetwork()
-	c := newCluster(t, 3, network.alter)
+	c, network := newNetworkedCluster(t, DefaultConfig().ElectionTimeout)
 	c.lead(2)
 	c.write(2, "SET k old")
 	c.level()
@@ -244,12 +257,7 @@ func TestReadAfterElection(t *testing.T) {
 // must not refuse its vote for the sake of the name for ever: here it alone can be asked,
 // and its own log is too short to win.
 func TestCandidateForgetsLeader(t *testing.T) {
-	const timeout = time.Second
-	network := newNetwork()
-	c := newCluster(t, 3, func(config *Config) {
-		config.ElectionTimeout = timeout
-		network.alter(config)
-	})
+	c, network := newNetworkedCluster(t, time.Second)
 	c.lead(0)
 	c.level()
 	n1, n2, n3 := c.nodes[0].raft(), c.nodes[1].raft(), c.nodes[2].raft()

@@ -53,6 +53,19 @@ func (n *network) cut(id, address string) {
 	}
 }
 
+// giveUp ends the connections on which a node waits for answers to what was lost: raft
+// would wait for ten seconds.
+func (n *network) giveUp(id string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for w := range n.wires {
+		if w.from == id && w.kind == raftConn {
+			go w.Close()
+			delete(n.wires, w)
+		}
+	}
+}
+
 type wire struct {
 	net.Conn
 	network  *network
@@ -69,7 +82,9 @@ type parcel struct {
 
 func (w *wire) Write(b []byte) (int, error) {
 	if w.kind == 0 {
+		w.network.mu.Lock()
 		w.kind = b[len(preamble)]
+		w.network.mu.Unlock()
 	}
 	if late := w.late(); late >= 0 {
 		w.parcels <- parcel{append([]byte(nil), b...), time.Now().Add(late)}

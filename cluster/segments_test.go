@@ -19,6 +19,7 @@ import (
 // or damages one before it: the first is always cut off where that write began, the
 // second always refused.
 func TestTornOrDamaged(t *testing.T) {
+	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 0))

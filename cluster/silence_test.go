@@ -7,11 +7,7 @@ import (
 
 // quietCluster has n3 lead, and loses what passes between it and some others from then on.
 func quietCluster(t *testing.T, timeout time.Duration, unheard ...int) *testCluster {
-	network := newNetwork()
-	c := newCluster(t, 3, func(config *Config) {
-		config.ElectionTimeout = timeout
-		network.alter(config)
-	})
+	c, network := newNetworkedCluster(t, timeout)
 	c.lead(2)
 	c.write(0, "SET a 1")
 	c.level()
@@ -58,11 +54,7 @@ func TestUnheardByOne(t *testing.T) {
 // A network whose delays are not much shorter than the election timeout is usual there.
 func TestSlowNetworkKeepsLeader(t *testing.T) {
 	const timeout = time.Second
-	network := newNetwork()
-	c := newCluster(t, 3, func(config *Config) {
-		config.ElectionTimeout = timeout
-		network.alter(config)
-	})
+	c, network := newNetworkedCluster(t, timeout)
 	network.slow(func(from, to string, kind byte) time.Duration { return timeout / 2 })
 	time.Sleep(5 * timeout) // it may cost a leader once
 	leader := c.leader()
