@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +21,13 @@ import (
 )
 
 func main() {
-	caught, err := run(os.Args[1:])
+	var chosen []mutation
+	for _, m := range mutations {
+		if m.named(os.Args[1:]) {
+			chosen = append(chosen, m)
+		}
+	}
+	caught, err := run(chosen, os.Stdout)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutations:", err)
 		os.Exit(1)
@@ -30,7 +37,8 @@ func main() {
 	}
 }
 
-func run(words []string) (caught bool, err error) {
+// run tries some mutations, and writes what came of each.
+func run(chosen []mutation, out io.Writer) (caught bool, err error) {
 	dir, err := os.MkdirTemp("", "holdfast-mutations-")
 	if err != nil {
 		return false, err
@@ -41,17 +49,14 @@ func run(words []string) (caught bool, err error) {
 	}
 	caught = true
 	passed := map[string]error{} // tests in the tree as it is
-	fmt.Printf("%-56s %-50s %s\n", "what is broken", "test", "verdict")
-	for _, m := range mutations {
-		if !m.named(words) {
-			continue
-		}
+	fmt.Fprintf(out, "%-56s %-50s %s\n", "what is broken", "test", "verdict")
+	for _, m := range chosen {
 		if _, known := passed[m.test]; !known {
 			passed[m.test] = m.try(dir)
 		}
 		verdict, ok := m.judge(dir, passed[m.test])
 		caught = caught && ok
-		fmt.Printf("%-56s %-50s %s\n", m.name, m.pkg+" "+m.test, verdict)
+		fmt.Fprintf(out, "%-56s %-50s %s\n", m.name, m.pkg+" "+m.test, verdict)
 	}
 	return caught, nil
 }
