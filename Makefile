@@ -21,10 +21,14 @@ endif
 # that has one move runs without the race detector.
 moves := ^TestNameFoundLater$$
 
-test: deps lint # everything that CI runs
-	go test -race -timeout 30m -skip '$(moves)' ./cluster/... ./cmd/... ./fsm/... ./resp/...
+# Most tests wait more than they compute: for disks, timers and other processes. So more of
+# them run at a time than there are processors, but for those that measure time, which have
+# no others beside them in their package. test/chaos comes early for their sake: of the
+# packages that run beside ./test it takes the least of the processors.
+test: deps lint build # everything that CI runs
+	go test -race -timeout 30m -parallel 6 -skip '$(moves)' ./cluster/... ./cmd/... ./fsm/... ./resp/...
 	go test -timeout 30m -count 1 -run '$(moves)' ./cluster
-	go test -timeout 30m -count 1 $(without_docker) ./test/...
+	HOLDFAST_BIN=$(CURDIR)/bin/holdfast go test -timeout 30m -count 1 -parallel 5 $(without_docker) ./test ./test/chaos ./test/...
 	@test -z "$(HOLDFAST_NO_DOCKER)" || echo "HOLDFAST_NO_DOCKER is set: Dockerfile and docker-compose.yml have NOT been tested"
 
 lint:

@@ -8,6 +8,7 @@ import (
 // A change to a user on one node holds on all of them when it is acknowledged, and
 // survives a restart of the whole cluster. Passwords are kept hashed.
 func TestUsersEverywhere(t *testing.T) {
+	t.Parallel()
 	c := start(t)
 	for round := range 10 {
 		at, other := c.Nodes[round%3], c.Nodes[(round+1)%3]

@@ -43,6 +43,7 @@ func mustDo(t *testing.T, n *harness.Node, args ...string) any {
 // A backup of a cluster is loaded by redis-server, and is imported into an empty cluster: both
 // times every key, value and deadline is the same.
 func TestBackup(t *testing.T) {
+	t.Parallel()
 	c := start(t)
 	fillWithEverything(t, 3, 3000, c.Addrs()...)
 	lead := c.Nodes[0]
@@ -118,6 +119,7 @@ func fakeMaster(t *testing.T, answer []byte, more string) string {
 // What redis-server has dumped, in whatever form, is imported at a cluster and reads back the
 // same. To import it again does no harm.
 func TestImportRDB(t *testing.T) {
+	t.Parallel()
 	c := start(t)
 	to := "redis://" + c.Nodes[1].Addr
 	for _, flags := range redisForms {
@@ -173,6 +175,7 @@ func numberBefore(t *testing.T, output, words string) int {
 // The prefix and the database can be chosen; what has expired is left out; streams are refused
 // with the whole file, or left out as asked; so is nothing of a damaged file taken.
 func TestImportRDBChoices(t *testing.T) {
+	t.Parallel()
 	c := start(t)
 	to := "redis://" + c.Nodes[0].Addr
 	redis := startRedis(t)

@@ -20,6 +20,7 @@ import (
 // The scripts of test/clients use the clients of Node.js as applications do, on a
 // cluster whose nodes they kill.
 func TestNodeClients(t *testing.T) {
+	t.Parallel()
 	c := start(t)
 	for _, script := range clientScripts(t) {
 		if filepath.Base(script) != passwordScript {
@@ -31,6 +32,7 @@ func TestNodeClients(t *testing.T) {
 const passwordScript = "password.test.js"
 
 func TestNodeClientsPassword(t *testing.T) {
+	t.Parallel()
 	c := start(t, "--requirepass", "secret")
 	for _, n := range c.Nodes {
 		n.Password = "secret"

@@ -14,6 +14,7 @@ import (
 // docker-compose.yml, as somebody uses it who has just checked it out: up, a container
 // killed, containers that come back with other addresses, down and up again.
 func TestCompose(t *testing.T) {
+	t.Parallel()
 	docker, err := harness.OpenDocker()
 	check(t, err)
 	t.Cleanup(func() { check(t, docker.Close()) })

@@ -55,6 +55,7 @@ func startRedis(t *testing.T, flags ...string) *harness.Node {
 // protocol. Together with TestConversations, and that of package fsm, this makes the
 // replies of a bare machine, of a cluster and of Redis equal byte for byte.
 func TestConversationsWithRedis(t *testing.T) {
+	t.Parallel()
 	redis2, redis3 := startRedis(t), startRedis(t)
 	for _, script := range conversations(t) {
 		if script.Own {
@@ -76,14 +77,15 @@ func TestConversationsWithRedis(t *testing.T) {
 				}
 				return
 			}
-			t.Run("RESP2", func(t *testing.T) { t.Parallel(); script.Run(t, resp2) })
-			t.Run("RESP3", func(t *testing.T) { t.Parallel(); script.Run(t, resp3) })
+			t.Run("RESP2", func(t *testing.T) { script.Run(t, resp2) })
+			t.Run("RESP3", func(t *testing.T) { script.Run(t, resp3) })
 		})
 	}
 }
 
 // Every command of a conversation goes to another node of the cluster.
 func TestConversations(t *testing.T) {
+	t.Parallel()
 	c := start(t)
 	for _, script := range conversations(t) {
 		t.Run(filepath.Base(script.Name), func(t *testing.T) {

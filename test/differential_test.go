@@ -17,13 +17,14 @@ import (
 )
 
 var (
-	differentialTime = flag.Duration("differential", time.Minute, "for how long random commands are compared with redis-server")
+	differentialTime = flag.Duration("differential", 30*time.Second, "for how long random commands are compared with redis-server")
 	differentialSeed = flag.Uint64("differential-seed", 0, "the seed to begin with; 0 chooses one")
 )
 
 // Random commands have the same replies, and leave the same keys behind, on a bare
 // machine and on a real Redis. A round is made from one seed, which a failure tells.
 func TestDifferential(t *testing.T) {
+	t.Parallel()
 	d := newDifferential(t)
 	for end := time.Now().Add(*differentialTime); time.Now().Before(end); {
 		machine := talk.NewMachine()
@@ -40,9 +41,10 @@ func TestDifferential(t *testing.T) {
 // So they have on a cluster of three, where each batch goes to another node; and the nodes
 // end up equal.
 func TestDifferentialCluster(t *testing.T) {
+	t.Parallel()
 	c := start(t)
 	d := newDifferential(t)
-	for end := time.Now().Add(*differentialTime / 3); time.Now().Before(end); {
+	for end := time.Now().Add(*differentialTime / 2); time.Now().Before(end); {
 		d.round(dialTalk(t, d.version(), c.Addrs()...), func(int) {})
 		agree(t, c)
 	}

@@ -57,6 +57,7 @@ func fillWithEverything(t *testing.T, seed uint64, commands int, addresses ...st
 // redis-cli --rdb gets from any node what redis-server loads, and it is what the cluster
 // held at one moment while clients went on writing.
 func TestRedisCLIDump(t *testing.T) {
+	t.Parallel()
 	c := start(t)
 	fillWithEverything(t, 1, 3000, c.Addrs()...)
 	var done atomic.Bool
@@ -135,6 +136,7 @@ func compareServers(t *testing.T, ours, redis string) {
 // A value of each type and form that DUMP returns there is restored here, and the other way,
 // deadlines included.
 func TestDumpBetweenServers(t *testing.T) {
+	t.Parallel()
 	c, err := harness.New(harness.Config{Binary: binary, Dir: t.TempDir(), Nodes: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ import (
 // Each example runs as its README says, an instance at every node. A login goes on while
 // the leader is killed, and after.
 func TestExamples(t *testing.T) {
+	t.Parallel()
 	for _, example := range []struct {
 		name     string
 		password string // of the cluster

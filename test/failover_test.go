@@ -16,6 +16,7 @@ import (
 
 // What is written at one node is read at once at the others, its deadline included.
 func TestReadEverywhere(t *testing.T) {
+	t.Parallel()
 	c := start(t)
 	var conns []*harness.Conn
 	for _, n := range c.Nodes {
@@ -202,6 +203,7 @@ func TestClusterFailover(t *testing.T) {
 // Clients of a node that is asked to stop get the replies to what they have sent, or a
 // clean end and nothing done. Under full load on all nodes nothing is lost meanwhile.
 func TestStopLeaderWithClients(t *testing.T) {
+	t.Parallel()
 	c := start(t)
 	load := workload.Start(c.Addrs(), workload.Options{Clients: 5, Prefix: "all"})
 	for round := range 3 {

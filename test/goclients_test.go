@@ -42,6 +42,7 @@ const clientPatience = 20 * time.Second
 // The clients of Go do their handshake and their commands at every node, with user and
 // password, and count exactly while the leader is killed.
 func TestGoClients(t *testing.T) {
+	t.Parallel()
 	const password = "secret"
 	c := start(t, "--requirepass", password)
 	for _, n := range c.Nodes {

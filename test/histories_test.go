@@ -24,6 +24,7 @@ import (
 //
 //	HOLDFAST_HISTORY=10m go test ./test -run TestHistories -timeout 30m -v
 func TestHistories(t *testing.T) {
+	t.Parallel()
 	duration, seed := time.Minute, rand.Uint64()
 	var err error
 	if s := os.Getenv("HOLDFAST_HISTORY"); s != "" {

@@ -135,7 +135,7 @@ func TestHostileClients(t *testing.T) {
 }
 
 const (
-	attackTime = 3 * time.Second
+	attackTime = 2 * time.Second
 
 	// mostGrowth is what an attack may take: the 64 MB for large commands, one reply at
 	// a time for each of twenty clients, and as much garbage.

@@ -69,6 +69,7 @@ func holdfast(t *testing.T, args ...string) (stdout, stderr string, status int) 
 // Logins of session-file-store and of connect-mongo, imported, are the same logins for
 // an application on connect-redis, with the cookies that the browsers have.
 func TestImportSessions(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	logins := fillStores(t, dir)
 	broken := filepath.Join(dir, "files", "broken.json")
@@ -256,6 +257,7 @@ func dumpOf(t *testing.T, sessions int) (file string) {
 
 // An import waits for a majority that is gone, and gives up when its patience ends.
 func TestImportWaits(t *testing.T) {
+	t.Parallel()
 	file := dumpOf(t, 1000)
 	c := start(t, "--commit-timeout", "1s")
 	there := c.Nodes[0]
@@ -285,7 +287,8 @@ func TestImportWaits(t *testing.T) {
 
 // An import goes on through the death of the node that it talks to, when it knows another.
 func TestImportNodeDies(t *testing.T) {
-	const sessions = 30000
+	t.Parallel()
+	const sessions = 12000
 	file := dumpOf(t, sessions)
 	c := start(t)
 	dying, err := c.Leader()
@@ -339,6 +342,7 @@ func TestImportNodeDies(t *testing.T) {
 
 // What an import cannot do it says at once, and writes nothing.
 func TestImportRefused(t *testing.T) {
+	t.Parallel()
 	c := start(t, "--requirepass", "secret")
 	for _, n := range c.Nodes {
 		n.Password = "secret"

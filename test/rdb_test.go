@@ -53,6 +53,7 @@ func setAllSizes(t *testing.T, do func(db uint8, args ...string)) {
 // What a machine of all data types has written is loaded by redis-server, and is the same
 // there.
 func TestRedisLoadsSnapshot(t *testing.T) {
+	t.Parallel()
 	for _, seed := range []uint64{1, 2, 3} {
 		machine := talk.NewMachine()
 		machine.Clock = fsm.Millis(time.Now().UnixMilli())
@@ -84,6 +85,7 @@ func TestRedisLoadsSnapshot(t *testing.T) {
 
 // What redis-server has dumped is restored by a machine, and is the same there.
 func TestRestoreRedisDump(t *testing.T) {
+	t.Parallel()
 	for _, flags := range [][]string{{}, {"--rdbcompression", "no", "--rdbchecksum", "no"}} {
 		redis := startRedis(t, flags...)
 		sockets := dialTalk(t, 3, redis.Addr)

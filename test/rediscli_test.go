@@ -61,6 +61,7 @@ func cliData() (lines []string) {
 
 // The modes of redis-cli print on every node of a cluster what they print on Redis.
 func TestRedisCLI(t *testing.T) {
+	t.Parallel()
 	c, redis := start(t), startRedis(t)
 	script := filepath.Join(t.TempDir(), "script.lua")
 	if err := os.WriteFile(script, []byte("return {KEYS[1], ARGV[1], redis.call('LLEN', KEYS[1])}"), 0o600); err != nil {
@@ -162,6 +163,7 @@ func TestRedisCLIMeasures(t *testing.T) {
 
 // SHUTDOWN ends a node as SIGTERM does, and nobody else notices.
 func TestShutdownCommand(t *testing.T) {
+	t.Parallel()
 	c := start(t)
 	leader, err := c.Leader()
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 // All nodes are killed at once under load and started again: every acknowledged write
 // is there, deadlines are what they were, and keys whose time came meanwhile are gone.
 func TestRestartOfAllNodes(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name     string
 		flags    []string

@@ -13,6 +13,7 @@ import (
 // The Twitter clone, an instance at every node: people sign up, follow and post at
 // whichever, and no post is lost or there twice when the leader is killed.
 func TestTwitter(t *testing.T) {
+	t.Parallel()
 	c := start(t)
 	apps := map[*harness.Node]string{}
 	for _, n := range c.Nodes {

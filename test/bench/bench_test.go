@@ -16,6 +16,7 @@ func TestTable(t *testing.T) { testTable(t, options{keys: 1000}) }
 func TestTypes(t *testing.T) { testTable(t, options{types: true}) }
 
 func testTable(t *testing.T, o options) {
+	t.Parallel()
 	var out strings.Builder
 	o.rounds, o.duration, o.others, o.dir = 1, 50*time.Millisecond, 1e9, t.TempDir()
 	if err := run(o, &out); err != nil {
@@ -51,6 +52,7 @@ func testTable(t *testing.T, o options) {
 
 // Every process has a row, and no session costs less than what is in it.
 func TestMemory(t *testing.T) {
+	t.Parallel()
 	var out strings.Builder
 	if err := run(options{memory: true, sessions: 20_000, dir: t.TempDir()}, &out); err != nil {
 		t.Fatal(err)
@@ -83,12 +85,14 @@ func TestOutages(t *testing.T) {
 
 // Every type has a row for every size, and no element costs less than what is in it.
 func TestElements(t *testing.T) {
+	t.Parallel()
 	var out strings.Builder
-	if err := run(options{perElement: true, elements: 100_000, dir: t.TempDir()}, &out); err != nil {
+	o := options{perElement: true, elements: 20_000, sizes: []int{10, 1000}, dir: t.TempDir()}
+	if err := run(o, &out); err != nil {
 		t.Fatal(err)
 	}
 	rows := regexp.MustCompile(`(?m)^[A-Z]+ +\d+ +(\d+)\.\d +(\d+)\.\d +\d+\.\d\d$`).FindAllStringSubmatch(out.String(), -1)
-	if len(rows) != len(filled)*len(sizes) {
+	if len(rows) != len(filled)*len(o.sizes) {
 		t.Fatalf("rows are missing:\n%s", out.String())
 	}
 	for _, row := range rows {

@@ -25,8 +25,6 @@ var filled = []collection{
 	}},
 }
 
-var sizes = []int{10, 1000, 100_000}
-
 // measureElements fills collections of some sizes at a cluster's leader and at redis-server,
 // and prints what either one's used_memory has grown by for each element, keys included.
 func measureElements(s *servers, binary, dir string, o options, out io.Writer) error {
@@ -36,7 +34,7 @@ func measureElements(s *servers, binary, dir string, o options, out io.Writer) e
 	}
 	fmt.Fprintf(out, "bytes per element, %d elements of 20 bytes\n\n%-8s %10s %10s %10s %8s\n", o.elements, "filled by", "elements", "holdfast", "redis", "ratio")
 	for _, c := range filled {
-		for _, size := range sizes {
+		for _, size := range o.sizes {
 			var cost [2]float64
 			for i, n := range []*harness.Node{lead, redis} {
 				if cost[i], err = elementCost(n, c, size, o.elements); err != nil {

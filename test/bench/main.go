@@ -29,7 +29,8 @@ type options struct {
 	sessions   int
 	perElement bool
 	outages    bool
-	elements   int // in all, of each type and size
+	elements   int   // in all, of each type and size
+	sizes      []int // of collections
 	dir        string
 	flags      []string // of every node
 }
@@ -50,7 +51,7 @@ func main() {
 	flag.Parse()
 	o.duration = time.Duration(*seconds * float64(time.Second))
 	o.flags = flag.Args()
-	o.elements = 300_000
+	o.elements, o.sizes = 300_000, []int{10, 1000, 100_000}
 	if *only != "" {
 		o.only = regexp.MustCompile(*only)
 	}

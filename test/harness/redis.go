@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -20,6 +21,17 @@ func StartRedis(dir string, flags ...string) (*Node, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
+	var n *Node
+	for range 10 {
+		n, err = startRedis(binary, dir, flags)
+		if err == nil || !strings.Contains(err.Error(), "Address already in use") {
+			break
+		} // else somebody was given the port before it could listen there
+	}
+	return n, err
+}
+
+func startRedis(binary, dir string, flags []string) (*Node, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -29,7 +41,7 @@ func StartRedis(dir string, flags ...string) (*Node, error) {
 	_, port, _ := strings.Cut(addr, ":")
 	n := &Node{Name: "redis", Addr: addr, Dir: dir, binary: binary, log: filepath.Join(dir, "log")}
 	n.Flags = append([]string{"--port", port, "--bind", "127.0.0.1", "--dir", dir, "--save", ""}, flags...)
-	if err := n.Start(); err != nil {
+	if err := errors.Join(os.RemoveAll(n.log), n.Start()); err != nil {
 		return nil, err
 	}
 	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
