@@ -5,7 +5,7 @@ package harness
 import (
 	"errors"
 	"fmt"
-	"os"
+	"net"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -28,7 +28,7 @@ type Cluster struct {
 	Base  int
 
 	config Config
-	ports  *os.File
+	ports  net.Listener // see reserveBase
 }
 
 // New lays out a cluster and starts nothing.

@@ -3,9 +3,6 @@ package harness
 import (
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
-	"syscall"
 )
 
 // Ports are laid out as scripts/cluster does: node i of a cluster has its clients on
@@ -17,15 +14,16 @@ const (
 	busOffset           = 10000
 )
 
-// reserveBase finds a base with free ports for so many nodes and holds it until the
-// file is closed, or the process ends: tests of several packages run side by side.
-func reserveBase(nodes int) (int, *os.File, error) {
+// reserveBase finds a base with free ports for so many nodes. Whoever listens at the base
+// itself has all of them, until the listener is closed or the process ends: tests of several
+// packages run side by side.
+func reserveBase(nodes int) (int, net.Listener, error) {
 	for base := firstBase; base <= lastBase; base += 10 {
-		lock, err := os.OpenFile(filepath.Join(os.TempDir(), fmt.Sprintf("holdfast-ports-%d", base)), os.O_CREATE|os.O_RDWR, 0o600)
+		lock, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", base))
 		if err != nil {
-			return 0, nil, err
+			continue
 		}
-		if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil && free(base, nodes) {
+		if free(base, nodes) {
 			return base, lock, nil
 		}
 		lock.Close()
