@@ -209,7 +209,7 @@ func (n *Node) startRaft(new, founder bool) error {
 	n.quarantine.load(storage)
 
 	address := n.advertised()
-	n.transport = &transport{requests: make(chan raft.RPC), unfit: n.disk.unfit, NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+	n.transport = &transport{requests: make(chan raft.RPC), routine: n.isRoutine, closing: n.closing, unfit: n.disk.unfit, NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream:                stream{n.bus},
 		ServerAddressProvider: addressBook{n},
 		MaxPool:               maxPooled,

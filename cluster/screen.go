@@ -43,6 +43,16 @@ func boundCommit(request *raft.AppendEntriesRequest) {
 	request.LeaderCommitIndex = min(request.LeaderCommitIndex, last)
 }
 
+// isRoutine reports whether a heartbeat of a term tells this node nothing new. Raft handles
+// heartbeats beside its main thread (github.com/hashicorp/raft/issues/695). One of a later term
+// would change term and state under it: a leader that waits for the next entry would write that
+// with the new term, which is another leader's, so that two entries have the same index and
+// term; and a voter that has just promised a still later term would go back behind it.
+func (n *Node) isRoutine(term uint64) bool {
+	r := n.raft()
+	return r != nil && r.State() == raft.Follower && term <= r.CurrentTerm()
+}
+
 // isPast reports whether this node has all that is in a snapshot: it has applied it, or
 // its log has the snapshot's last entry and thereby all before it (Raft's log matching
 // property).

@@ -102,6 +102,30 @@ func TestUncommittedSuffix(t *testing.T) {
 	}
 }
 
+// A leader that hears of another one, of a later term, proposes nothing more: least of all in
+// that term, in which the other one does.
+func TestHeartbeatOfLaterTerm(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	lead := c.leader()
+	leader, other := c.nodes[lead], c.nodes[(lead+1)%3]
+	c.write(lead, "SET k v")
+	c.same()
+	last, later := leader.raft().LastIndex(), leader.raft().CurrentTerm()+10 // nobody is elected in so late a term
+	id, address := target(leader)
+	heartbeat := &raft.AppendEntriesRequest{RPCHeader: header(other), Term: later}
+	var response raft.AppendEntriesResponse
+	if err := other.transport.AppendEntries(id, address, heartbeat, &response); err != nil || !response.Success {
+		t.Fatalf("the leader answers %+v, %v", response, err)
+	}
+	leader.raft().Barrier(0).Error()
+	var proposed raft.Log
+	if err := leader.storage.log.GetLog(last+1, &proposed); err == nil && proposed.Term == later {
+		t.Errorf("entry %d is of term %d, which another node leads", proposed.Index, proposed.Term)
+	}
+	c.write(lead, "SET k v")
+	c.same()
+}
+
 func header(n *Node) raft.RPCHeader {
 	return raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(n.identity.NodeID), Addr: []byte(n.advertised())}
 }

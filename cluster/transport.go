@@ -14,11 +14,29 @@ const maxPooled = 3
 // a restart of the voter the election would be lost: here it is asked for on a fresh one.
 type transport struct {
 	*raft.NetworkTransport
-	requests chan raft.RPC // see screen
-	unfit    func() error  // why this node should not lead
+	requests chan raft.RPC     // see screen
+	routine  func(uint64) bool // see isRoutine
+	closing  <-chan struct{}
+	unfit    func() error // why this node should not lead
 }
 
 func (t *transport) Consumer() <-chan raft.RPC { return t.requests }
+
+// SetHeartbeatHandler has raft handle a heartbeat at once, even while its main thread waits for
+// the disk, if that changes nothing but when the leader was last heard. Any other has to wait
+// for the main thread: see isRoutine.
+func (t *transport) SetHeartbeatHandler(handle func(raft.RPC)) {
+	t.NetworkTransport.SetHeartbeatHandler(func(rpc raft.RPC) {
+		if heartbeat, ok := rpc.Command.(*raft.AppendEntriesRequest); ok && t.routine(heartbeat.Term) {
+			handle(rpc)
+			return
+		}
+		select {
+		case t.requests <- rpc:
+		case <-t.closing:
+		}
+	})
+}
 
 func (t *transport) RequestVote(id raft.ServerID, target raft.ServerAddress, args *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
 	return again(func() error { return t.NetworkTransport.RequestVote(id, target, args, resp) })
