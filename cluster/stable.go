@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -12,7 +13,15 @@ import (
 // stableStore is what a node must not forget, raft's term and vote above all, in a Bolt
 // file. Each value has a checksum of its key and of itself: of what a page holds Bolt
 // would notice no change, and a node with another term or vote votes twice.
-type stableStore struct{ StableStore }
+//
+// A vote is a term and a candidate, which raft stores one after the other. It is the term that
+// makes it count, so that it is held back until the candidate is there: a crash in between left
+// the candidate of an earlier vote, and a node grants a vote that it has given before without
+// comparing logs. The candidate alone does nothing: raft has stored the later term before.
+type stableStore struct {
+	StableStore
+	heldTerm *[]byte // of a vote whose candidate has yet to come, nil without one
+}
 
 var (
 	// The key under which the cluster's id is repeated: a directory in which the stable
@@ -30,6 +39,7 @@ var (
 
 // openStable reads all values once.
 func openStable(disk Disk, path string) (s stableStore, err error) {
+	s.heldTerm = new([]byte)
 	err = careful(path, func() (err error) {
 		if s.StableStore, err = disk.Stable(path); err != nil {
 			return err
@@ -58,6 +68,21 @@ func openStable(disk Disk, path string) (s stableStore, err error) {
 }
 
 func (s stableStore) Set(key, value []byte) error {
+	if bytes.Equal(key, voteTermKey) {
+		if _, err := s.Get(voteKey); err == nil { // there is no earlier vote without it
+			*s.heldTerm = bytes.Clone(value)
+			return nil
+		}
+	}
+	err := s.set(key, value)
+	if term := *s.heldTerm; err == nil && bytes.Equal(key, voteKey) && term != nil {
+		*s.heldTerm = nil
+		err = s.set(voteTermKey, term)
+	}
+	return err
+}
+
+func (s stableStore) set(key, value []byte) error {
 	return s.StableStore.Set(key, binary.BigEndian.AppendUint32(append([]byte(nil), value...), valueSum(key, value)))
 }
 
