@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -282,7 +283,8 @@ func (n *Node) raftConfig() *raft.Config {
 	c.ElectionTimeout = n.config.ElectionTimeout
 	c.LeaderLeaseTimeout = n.config.ElectionTimeout // no read relies on it; a shorter one deposes leaders of busy machines
 	c.TrailingLogs = n.config.TrailingLogs
-	c.SnapshotThreshold = 1 << 62 // snapshots are taken by bytes: see snapshots
+	c.SnapshotThreshold = 1 << 62          // snapshots are taken by bytes: see snapshots
+	c.SnapshotInterval = math.MaxInt64 / 2 // or else where the log is empty: there raft's count of entries is below zero
 	c.ShutdownOnRemove = false
 	c.NoLegacyTelemetry = true
 	c.Logger = raftLogger(n.log)

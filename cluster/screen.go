@@ -21,6 +21,8 @@ func (n *Node) screen(from <-chan raft.RPC, to chan<- raft.RPC) {
 					rpc.Respond(&raft.InstallSnapshotResponse{Term: n.raft().CurrentTerm(), Success: true}, nil)
 					continue
 				}
+				n.install(rpc, to)
+				continue
 			}
 			select {
 			case to <- rpc:
@@ -30,6 +32,30 @@ func (n *Node) screen(from <-chan raft.RPC, to chan<- raft.RPC) {
 		case <-n.closing:
 			return
 		}
+	}
+}
+
+// install passes on a snapshot when this node is not taking one itself, and returns when raft has
+// it. Raft would do both at once, and go back to the one that it has finished last.
+func (n *Node) install(rpc raft.RPC, to chan<- raft.RPC) {
+	select {
+	case n.snapshots.turn <- struct{}{}:
+		defer n.snapshots.turn.give()
+	case <-n.closing:
+		return
+	}
+	installed := make(chan raft.RPCResponse, 1)
+	answer := rpc.RespChan
+	rpc.RespChan = installed
+	select {
+	case to <- rpc:
+	case <-n.closing:
+		return
+	}
+	select {
+	case response := <-installed:
+		answer <- response
+	case <-n.closing:
 	}
 }
 

@@ -2,8 +2,14 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/raft"
 )
@@ -17,18 +23,7 @@ func TestLateSnapshot(t *testing.T) {
 	for k := range 20 {
 		c.write(lead, fmt.Sprintf("SET k%d v", k))
 	}
-	if err := leader.Save(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	list, err := leader.storage.snapshots.List()
-	if err != nil || len(list) == 0 {
-		t.Fatalf("no snapshot: %v", err)
-	}
-	meta, content, err := leader.storage.snapshots.Open(list[0].ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer content.Close()
+	meta, content := c.snapshot(lead)
 	for k := range 20 {
 		c.write(lead, fmt.Sprintf("SET later%d v", k))
 	}
@@ -40,15 +35,10 @@ func TestLateSnapshot(t *testing.T) {
 		return nil
 	})
 
-	request := &raft.InstallSnapshotRequest{
-		RPCHeader:       header(leader),
-		SnapshotVersion: meta.Version, Term: leader.raft().CurrentTerm(), Leader: []byte(leader.advertised()),
-		LastLogIndex: meta.Index, LastLogTerm: meta.Term, Size: meta.Size,
-		Configuration: raft.EncodeConfiguration(meta.Configuration), ConfigurationIndex: meta.ConfigurationIndex,
-	}
+	request := installation(leader, meta)
 	var response raft.InstallSnapshotResponse
 	id, address := target(follower)
-	err = leader.transport.InstallSnapshot(id, address, request, &response, content)
+	err := leader.transport.InstallSnapshot(id, address, request, &response, content)
 	if err != nil || !response.Success {
 		t.Errorf("the follower has all that is in the snapshot, and answers %+v, %v", response, err)
 	}
@@ -60,6 +50,62 @@ func TestLateSnapshot(t *testing.T) {
 	}
 	c.write(lead, "SET k v")
 	c.same()
+}
+
+// slowSnapshot holds up the first snapshot that is taken once it is armed.
+type slowSnapshot struct {
+	systemDisk
+	armed      atomic.Bool
+	began, end chan struct{}
+}
+
+func (d *slowSnapshot) Open(path string, flag int) (File, error) {
+	if filepath.Base(path) == "state.bin" && flag == os.O_WRONLY && d.armed.CompareAndSwap(true, false) {
+		close(d.began)
+		<-d.end
+	}
+	return d.systemDisk.Open(path, flag)
+}
+
+// A snapshot of the leader that comes while the follower takes one itself is what counts in
+// the end.
+func TestSnapshotDuringSnapshot(t *testing.T) {
+	disk := &slowSnapshot{began: make(chan struct{}), end: make(chan struct{})}
+	c := newCluster(t, 3, func(config *Config) { config.Disk = disk })
+	lead := c.leader()
+	leader, follower := c.nodes[lead], c.nodes[(lead+1)%3]
+	c.write(lead, "SET k v")
+	c.same()
+	meta, content := c.snapshot(lead)
+
+	disk.armed.Store(true)
+	saved := make(chan error, 1)
+	go func() { saved <- follower.snapshots.save() }()
+	<-disk.began
+	request := installation(leader, meta)
+	request.LastLogIndex = follower.raft().LastIndex() + 1000 // the follower has missed all of it
+	installed := make(chan error, 1)
+	go func() {
+		id, address := target(follower)
+		var response raft.InstallSnapshotResponse
+		err := leader.transport.InstallSnapshot(id, address, request, &response, content)
+		if err == nil && !response.Success {
+			err = errors.New("refused")
+		}
+		installed <- err
+	}()
+	select {
+	case err := <-installed: // before the other one has ended
+		installed <- err
+	case <-time.After(200 * time.Millisecond): // it waits, or is on its way
+	}
+	close(disk.end)
+	if err := errors.Join(<-saved, <-installed); err != nil {
+		t.Fatal(err)
+	}
+	if last := follower.raft().LastIndex(); last < request.LastLogIndex {
+		t.Errorf("the follower has a snapshot up to entry %d, and goes on from %d", request.LastLogIndex, last)
+	}
 }
 
 // What a follower has in its log beyond the entries that the leader has shown to be its own
@@ -124,6 +170,35 @@ func TestHeartbeatOfLaterTerm(t *testing.T) {
 	}
 	c.write(lead, "SET k v")
 	c.same()
+}
+
+// snapshot has a node take one and opens it.
+func (c *testCluster) snapshot(i int) (*raft.SnapshotMeta, io.Reader) {
+	c.t.Helper()
+	n := c.nodes[i]
+	if err := n.Save(context.Background()); err != nil {
+		c.t.Fatal(err)
+	}
+	list, err := n.storage.snapshots.List()
+	if err != nil || len(list) == 0 {
+		c.t.Fatalf("no snapshot: %v", err)
+	}
+	meta, content, err := n.storage.snapshots.Open(list[0].ID)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { content.Close() })
+	return meta, content
+}
+
+// installation is how a leader sends a snapshot.
+func installation(leader *Node, meta *raft.SnapshotMeta) *raft.InstallSnapshotRequest {
+	return &raft.InstallSnapshotRequest{
+		RPCHeader:       header(leader),
+		SnapshotVersion: meta.Version, Term: leader.raft().CurrentTerm(), Leader: []byte(leader.advertised()),
+		LastLogIndex: meta.Index, LastLogTerm: meta.Term, Size: meta.Size,
+		Configuration: raft.EncodeConfiguration(meta.Configuration), ConfigurationIndex: meta.ConfigurationIndex,
+	}
 }
 
 func header(n *Node) raft.RPCHeader {
