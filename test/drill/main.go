@@ -175,8 +175,9 @@ func shortened(ctx context.Context) string {
 }
 
 // rest is how long a client that does not run at full load waits between two rounds of
-// its commands: so many clients still ask about once in a millisecond.
-const rest = 20 * time.Millisecond
+// its commands. Two processors are idle for the most part then, and a fault still meets some
+// of the clients.
+const rest = 50 * time.Millisecond
 
 func (o *options) interval() time.Duration {
 	if o.load {
