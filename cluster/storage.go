@@ -90,19 +90,34 @@ func openStorage(c *Config, clusterID string, fresh bool, health *diskHealth) (s
 	if begun, _ := s.stable.Get(begunKey); len(begun) > 0 && covered == 0 {
 		return s, errDamaged("the log in %s has lost its content", dir)
 	}
-	return s, s.dropCovered(covered)
+	return s, s.dropCovered()
 }
 
-// dropCovered clears a log that ends before the newest snapshot does: raft has installed
-// the snapshot and had no time to clear the log. The next entry would leave a gap.
-func (s *storage) dropCovered(covered uint64) error {
+// dropCovered clears a log that ends before the newest snapshot does, where the next entry would
+// leave a gap, or whose entry at the end of the snapshot is another one, so that nothing behind
+// it is the cluster's (Raft, section 7): raft has installed the snapshot and had no time to
+// clear the log.
+func (s *storage) dropCovered() error {
+	snapshots, err := s.snapshots.List()
+	if err != nil || len(snapshots) == 0 {
+		return err
+	}
 	first, err := s.log.FirstIndex()
 	if err != nil {
 		return err
 	}
 	last, err := s.log.LastIndex()
-	if err != nil || last == 0 || last >= covered {
+	if err != nil || last == 0 || first > snapshots[0].Index {
 		return err
+	}
+	var end raft.Log
+	if last >= snapshots[0].Index {
+		if err := s.log.GetLog(snapshots[0].Index, &end); err != nil {
+			return err
+		}
+	}
+	if end.Term == snapshots[0].Term {
+		return nil
 	}
 	return s.log.DeleteRange(first, last)
 }
