@@ -131,6 +131,9 @@ func (n *Node) leadTo(id string) error {
 // handOver waits until raft has handed leadership over, or for an election timeout. Raft
 // never answers a transfer that it has not begun when it is shut down, so that Close holds
 // the baton at that time, for good.
+//
+// Raft takes no entries until the other log has all of them, and where two transfers in a row
+// have waited for that in vain it may never take any again: see keepsUp.
 func (n *Node) handOver(r *raft.Raft, to raft.Server) error {
 	select {
 	case n.transferring <- struct{}{}:
@@ -138,5 +141,29 @@ func (n *Node) handOver(r *raft.Raft, to raft.Server) error {
 	case <-n.closing:
 		return ErrClosed
 	}
+	if !n.keepsUp(r, string(to.ID)) {
+		return errBehind
+	}
 	return r.LeadershipTransferToServer(to.ID, to.Address).Error()
+}
+
+var errBehind = errors.New("its log does not come as far as the leader's")
+
+// keepsUp waits until a node's log has what this leader's has now, for an election timeout.
+func (n *Node) keepsUp(r *raft.Raft, id string) bool {
+	term, last := r.CurrentTerm(), r.LastIndex()
+	ctx, cancel := context.WithTimeout(n.ctx, n.config.ElectionTimeout)
+	defer cancel()
+	for {
+		_, changed := n.route.get()
+		if l := n.peers.link(id); l != nil {
+			answer, err := l.call(askLogState, nil, n.config.ElectionTimeout)
+			if state, decodeErr := decodeLogState(answer); err == nil && decodeErr == nil && state.lastTerm == term && state.lastIndex >= last {
+				return true
+			}
+		}
+		if r.State() != raft.Leader || n.route.pause(ctx, changed, 5*time.Millisecond) != nil {
+			return false
+		}
+	}
 }

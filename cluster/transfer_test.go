@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -95,5 +97,51 @@ func TestTransferAfterClose(t *testing.T) {
 		case <-time.After(10 * time.Second):
 			t.Fatal("a transfer never ended")
 		}
+	}
+}
+
+// stallingDisk holds up the log of a node: every write to it waits for the end.
+type stallingDisk struct {
+	systemDisk
+	node atomic.Pointer[string] // its directory
+	end  chan struct{}
+}
+
+type stallingFile struct {
+	File
+	path string
+	disk *stallingDisk
+}
+
+func (d *stallingDisk) Open(path string, flag int) (File, error) {
+	f, err := d.systemDisk.Open(path, flag)
+	return stallingFile{f, path, d}, err
+}
+
+func (f stallingFile) Datasync() error {
+	if node := f.disk.node.Load(); node != nil && strings.HasPrefix(f.path, *node) && filepath.Ext(f.path) == ".wal" {
+		<-f.disk.end
+	}
+	return f.File.Datasync()
+}
+
+// A leader that cannot hand over, as the other log does not come as far as its own, leads on.
+func TestTransferToStalled(t *testing.T) {
+	disk := &stallingDisk{end: make(chan struct{})}
+	c := newCluster(t, 3, func(config *Config) { config.Disk = disk })
+	t.Cleanup(func() { close(disk.end) })
+	lead := c.leader()
+	leader, heir := c.nodes[lead], c.config((lead+1)%3)
+	c.write(lead, "SET k v")
+	c.same()
+	disk.node.Store(&heir.Dir)
+	c.write(lead, "SET k w")
+	for range 2 {
+		if err := leader.leadTo(heir.ID); err == nil {
+			t.Fatal("a node leads whose log stands still")
+		}
+	}
+	if err := leader.raft().Barrier(0).Error(); err != nil {
+		t.Errorf("the leader takes no more entries: %v", err)
 	}
 }
