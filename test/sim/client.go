@@ -35,6 +35,12 @@ func (h *host) Run(c *checked.Client, multi bool, commands ...[]string) ([]any, 
 		return nil, checked.Refused
 	}
 	h.wait()
+	replies, out := h.ask(p, c, multi, commands)
+	h.world.asked(question{c.Call, c.End, c.Name, h.name, commands, replies, out})
+	return replies, out
+}
+
+func (h *host) ask(p *process, c *checked.Client, multi bool, commands [][]string) ([]any, checked.Outcome) {
 	request := fsm.Request{Multi: multi}
 	for _, args := range commands {
 		request.Calls = append(request.Calls, call(args))

@@ -3,6 +3,8 @@ package sim
 import (
 	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -23,8 +25,14 @@ func TestPlants(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sum := &totals{faults: map[string]int{}}
+			dir := t.TempDir()
 			for range 100 {
-				if found := round(t, rand.Uint64()>>1, life, 3, test.kinds, test.plants, sum); len(found) > 0 {
+				if found := round(t, rand.Uint64()>>1, life, 3, test.kinds, test.plants, sum, dir); len(found) > 0 {
+					for name, want := range map[string]string{"history": ` -> ["OK"]`, "log": found[0]} {
+						if kept, err := os.ReadFile(filepath.Join(dir, name)); !strings.Contains(string(kept), want) {
+							t.Errorf("%s has %d bytes (%v), and not %q", name, len(kept), err, want)
+						}
+					}
 					t.Logf("found in cluster %d, after %v and %d failovers: %.300s", sum.clusters, sum.simulated, sum.failovers, found[0])
 					return
 				}

@@ -28,8 +28,9 @@ type totals struct {
 	faults              map[string]int
 }
 
-// round lets a cluster live, and returns what was found.
-func round(t *testing.T, seed uint64, duration time.Duration, nodes int, kinds []string, p plants, sum *totals) (found []string) {
+// round lets a cluster live, and returns what was found. If that is anything, a history and
+// a log are kept: see world.keep.
+func round(t *testing.T, seed uint64, duration time.Duration, nodes int, kinds []string, p plants, sum *totals, dir string) (found []string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(seed, nodes, p)
@@ -52,8 +53,9 @@ func round(t *testing.T, seed uint64, duration time.Duration, nodes int, kinds [
 		lived := time.Since(w.start)
 		w.close()
 		found = w.found()
-		if len(found) > 0 && os.Getenv("HOLDFAST_TEST_LOG") != "" {
-			fmt.Fprintln(os.Stderr, w.log)
+		if len(found) > 0 {
+			kept, err := w.keep(dir)
+			t.Logf("the history and the log are kept in %s (%v)", kept, err)
 		}
 		sum.Lock()
 		defer sum.Unlock()
@@ -74,8 +76,8 @@ func round(t *testing.T, seed uint64, duration time.Duration, nodes int, kinds [
 // HOLDFAST_SIM is how long all of them live together, in their own time, 10 minutes
 // without it. HOLDFAST_SEED is the seed of an earlier cluster, which alone is made then:
 // the same things are broken at the same moments, although goroutines may run in another
-// order. HOLDFAST_SIM_FAULTS is a list of the only faults, as "pause,alone". With
-// HOLDFAST_TEST_LOG what a cluster went through is printed if something was found.
+// order. HOLDFAST_SIM_FAULTS is a list of the only faults, as "pause,alone". Of
+// a cluster in which something is found the history of its clients and the log are kept.
 //
 //	HOLDFAST_SIM=10h go test ./test/sim -run TestSim -timeout 2h -v
 func TestSim(t *testing.T) {
@@ -107,7 +109,7 @@ func TestSim(t *testing.T) {
 		for _, seed := range seeds {
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {
 				t.Parallel()
-				for _, text := range round(t, seed, life, 3+2*int(seed%4/3), kinds, plants{}, sum) {
+				for _, text := range round(t, seed, life, 3+2*int(seed%4/3), kinds, plants{}, sum, "") {
 					t.Errorf("HOLDFAST_SEED=%d: %s", seed, text)
 				}
 			})

@@ -37,6 +37,7 @@ type world struct {
 
 	mu       sync.Mutex
 	findings []string
+	history  []question
 }
 
 // plants are bugs: what a world is made of then breaks a promise, and has to be found out.
