@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +19,8 @@ type drive struct {
 	running sync.WaitGroup
 
 	mu      sync.Mutex
+	rest    time.Duration // of a client between two writes
+	by      map[*host]int // answers, by the host that the client is at
 	answers int
 	refused int           // did not run
 	unknown int           // may have run
@@ -31,7 +32,7 @@ const steady = time.Millisecond
 
 func withDrive(t *testing.T, do func(d *drive)) {
 	synctest.Test(t, func(*testing.T) {
-		d := &drive{world: newWorld(1, 3, plants{}), stopped: make(chan struct{})}
+		d := &drive{world: newWorld(1, 3, plants{}), stopped: make(chan struct{}), rest: 20 * time.Millisecond, by: map[*host]int{}}
 		// A snapshot would wait for the log with a mutex, which stops a bubble's clock.
 		d.alter = func(c *cluster.Config) { c.SnapshotBytes = 1 << 40 }
 		for _, h := range d.hosts {
@@ -55,8 +56,9 @@ func withDrive(t *testing.T, do func(d *drive)) {
 		for _, text := range d.found() {
 			t.Error(text)
 		}
-		if t.Failed() && os.Getenv("HOLDFAST_TEST_LOG") != "" {
-			fmt.Fprintln(os.Stderr, d.log)
+		if t.Failed() {
+			kept, err := d.keep("")
+			t.Logf("the history and the log are kept in %s (%v)", kept, err)
 		}
 	})
 }
@@ -65,10 +67,13 @@ func (d *drive) write(h *host) {
 	c := d.newClient(h)
 	value := strings.Repeat("x", 1000)
 	for i := 0; ; i++ {
+		d.mu.Lock()
+		rest := d.rest
+		d.mu.Unlock()
 		select {
 		case <-d.stopped:
 			return
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(rest):
 		}
 		began := time.Now()
 		_, out := c.Do("SET", fmt.Sprint(h.name, i%100), value)
@@ -77,6 +82,7 @@ func (d *drive) write(h *host) {
 		switch out {
 		case checked.Done:
 			d.answers++
+			d.by[h]++
 		case checked.Refused:
 			d.refused++
 		case checked.Unknown:
@@ -105,11 +111,29 @@ func (d *drive) term() uint64 { return d.leader(0).node().Status().Term }
 func (d *drive) during(span time.Duration) (answers, refused, unknown int, longest time.Duration) {
 	d.mu.Lock()
 	d.answers, d.refused, d.unknown, d.longest = 0, 0, 0, 0
+	clear(d.by)
 	d.mu.Unlock()
 	time.Sleep(span)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.answers, d.refused, d.unknown, d.longest
+}
+
+// hurry has the clients write without a rest.
+func (d *drive) hurry() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.rest = 0
+}
+
+// answeredBy is how many answers there were at each host in the last span.
+func (d *drive) answeredBy() (counts []int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, h := range d.hosts {
+		counts = append(counts, d.by[h])
+	}
+	return counts
 }
 
 // A follower whose disk stands still holds up nobody, its own clients included. A leader's
@@ -150,6 +174,38 @@ func TestStandingDisk(t *testing.T) {
 		}
 		if got := d.term(); got != term {
 			t.Errorf("all disks stood still, and the term went from %d to %d", term, got)
+		}
+	})
+}
+
+// A follower whose disk is slow takes nothing from anybody, its own clients included: writes
+// are as fast as the majority is. All wires are equally long here, so that a majority with
+// the other follower is as near.
+func TestSlowFollower(t *testing.T) {
+	withDrive(t, func(d *drive) {
+		leader, term := d.leader(0), d.term()
+		d.network.level(300 * time.Microsecond)
+		d.hurry()
+		for _, follower := range d.others(leader) {
+			const spell = 2 * time.Second
+			d.during(spell)
+			without := d.answeredBy()
+			d.pace(20*time.Millisecond, follower)
+			_, refused, unknown, longest := d.during(spell)
+			with := d.answeredBy()
+			d.pace(steady, follower)
+			t.Logf("%s is slow: %v answers, without that %v; the longest wait was %v", follower.name, with, without, longest)
+			if refused+unknown > 0 || longest > 50*time.Millisecond {
+				t.Errorf("%d refused, %d unknown, the longest wait was %v", refused, unknown, longest)
+			}
+			for i := range with {
+				if float64(with[i]) < 0.9*float64(without[i]) {
+					t.Errorf("%s is slow: clients of %s had %d answers, without that %d", follower.name, d.hosts[i].name, with[i], without[i])
+				}
+			}
+		}
+		if d.leader(0) != leader || d.term() != term {
+			t.Errorf("it is %s that leads in term %d, it was %s in term %d", d.leader(0).name, d.term(), leader.name, term)
 		}
 	})
 }

@@ -87,6 +87,15 @@ func (n *network) setCut(cut bool, wires ...wire) {
 func (n *network) setHeld(host string, held bool) { n.change(func() { n.held[host] = held }) }
 func (n *network) setSlow(most time.Duration)     { n.change(func() { n.slow = most }) }
 
+// level has all wires be equally long.
+func (n *network) level(latency time.Duration) {
+	n.change(func() {
+		for w := range n.latency {
+			n.latency[w] = latency
+		}
+	})
+}
+
 // mend ends all that is wrong with wires.
 func (n *network) mend() {
 	n.change(func() {
