@@ -1,146 +1,18 @@
 package sim
 
 import (
-	"fmt"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"holdfast/cluster"
 	"holdfast/test/checked"
 )
-
-// drive is a cluster with a client on each node, who writes without a pause.
-type drive struct {
-	*world
-	stopped chan struct{}
-	running sync.WaitGroup
-
-	mu      sync.Mutex
-	rest    time.Duration // of a client between two writes
-	by      map[*host]int // answers, by the host that the client is at
-	answers int
-	refused int           // did not run
-	unknown int           // may have run
-	longest time.Duration // wait for an answer, whatever it was
-}
-
-// steady is how long an fsync of the log takes on a disk that is well.
-const steady = time.Millisecond
-
-func withDrive(t *testing.T, do func(d *drive)) {
-	synctest.Test(t, func(*testing.T) {
-		d := &drive{world: newWorld(1, 3, plants{}), stopped: make(chan struct{}), rest: 20 * time.Millisecond, by: map[*host]int{}}
-		// A snapshot would wait for the log with a mutex, which stops a bubble's clock.
-		d.alter = func(c *cluster.Config) { c.SnapshotBytes = 1 << 40 }
-		for _, h := range d.hosts {
-			h.run()
-		}
-		d.pace(steady, d.hosts...)
-		if d.ready() {
-			for _, h := range d.hosts {
-				d.running.Go(func() { d.write(h) })
-			}
-			time.Sleep(time.Second)
-			do(d)
-		}
-		d.pace(steady, d.hosts...)
-		close(d.stopped)
-		d.running.Wait()
-		if d.ready() {
-			d.agree()
-		}
-		d.close()
-		for _, text := range d.found() {
-			t.Error(text)
-		}
-		if t.Failed() {
-			kept, err := d.keep("")
-			t.Logf("the history and the log are kept in %s (%v)", kept, err)
-		}
-	})
-}
-
-func (d *drive) write(h *host) {
-	c := d.newClient(h)
-	value := strings.Repeat("x", 1000)
-	for i := 0; ; i++ {
-		d.mu.Lock()
-		rest := d.rest
-		d.mu.Unlock()
-		select {
-		case <-d.stopped:
-			return
-		case <-time.After(rest):
-		}
-		began := time.Now()
-		_, out := c.Do("SET", fmt.Sprint(h.name, i%100), value)
-		d.mu.Lock()
-		d.longest = max(d.longest, time.Since(began))
-		switch out {
-		case checked.Done:
-			d.answers++
-			d.by[h]++
-		case checked.Refused:
-			d.refused++
-		case checked.Unknown:
-			d.unknown++
-		}
-		d.mu.Unlock()
-	}
-}
-
-// pace sets how long an fsync of the log takes on some hosts.
-func (d *drive) pace(pace time.Duration, hosts ...*host) {
-	for _, h := range hosts {
-		h.process.disk.pace.Store(int64(pace))
-	}
-}
-
-func (d *drive) full(full bool, hosts ...*host) {
-	for _, h := range hosts {
-		h.process.disk.full.Store(full)
-	}
-}
-
-func (d *drive) term() uint64 { return d.leader(0).node().Status().Term }
-
-// during returns what the clients see for a while.
-func (d *drive) during(span time.Duration) (answers, refused, unknown int, longest time.Duration) {
-	d.mu.Lock()
-	d.answers, d.refused, d.unknown, d.longest = 0, 0, 0, 0
-	clear(d.by)
-	d.mu.Unlock()
-	time.Sleep(span)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.answers, d.refused, d.unknown, d.longest
-}
-
-// hurry has the clients write without a rest.
-func (d *drive) hurry() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.rest = 0
-}
-
-// answeredBy is how many answers there were at each host in the last span.
-func (d *drive) answeredBy() (counts []int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, h := range d.hosts {
-		counts = append(counts, d.by[h])
-	}
-	return counts
-}
 
 // A follower whose disk stands still holds up nobody, its own clients included. A leader's
 // lets another lead, and its clients go on with that one. When all disks stand still, nothing
 // changes.
 func TestStandingDisk(t *testing.T) {
-	withDrive(t, func(d *drive) {
+	withDrive(t, 3, func(d *drive) {
 		old, term := d.leader(0), d.term()
 		d.pace(10*time.Second, d.others(old)[0])
 		answers, refused, unknown, longest := d.during(10 * time.Second)
@@ -182,17 +54,17 @@ func TestStandingDisk(t *testing.T) {
 // are as fast as the majority is. All wires are equally long here, so that a majority with
 // the other follower is as near.
 func TestSlowFollower(t *testing.T) {
-	withDrive(t, func(d *drive) {
+	withDrive(t, 3, func(d *drive) {
 		leader, term := d.leader(0), d.term()
 		d.network.level(300 * time.Microsecond)
 		d.hurry()
 		for _, follower := range d.others(leader) {
 			const spell = 2 * time.Second
 			d.during(spell)
-			without := d.answeredBy()
+			without := d.answered()
 			d.pace(20*time.Millisecond, follower)
 			_, refused, unknown, longest := d.during(spell)
-			with := d.answeredBy()
+			with := d.answered()
 			d.pace(steady, follower)
 			t.Logf("%s is slow: %v answers, without that %v; the longest wait was %v", follower.name, with, without, longest)
 			if refused+unknown > 0 || longest > 50*time.Millisecond {
@@ -213,7 +85,7 @@ func TestSlowFollower(t *testing.T) {
 // A leader whose disk is slow for long hands over; not if another's is as slow, and not
 // again and again.
 func TestSlowDisk(t *testing.T) {
-	withDrive(t, func(d *drive) {
+	withDrive(t, 3, func(d *drive) {
 		const slow = 60 * time.Millisecond
 		old, term := d.leader(0), d.term()
 		before, _, _, _ := d.during(5 * time.Second)
@@ -241,7 +113,7 @@ func TestSlowDisk(t *testing.T) {
 // A leader whose disk is full hands over. With all disks full writes are refused and reads
 // go on; with room everything does, without a restart.
 func TestFullDisk(t *testing.T) {
-	withDrive(t, func(d *drive) {
+	withDrive(t, 3, func(d *drive) {
 		old, term := d.leader(0), d.term()
 		d.full(true, old)
 		answers, refused, unknown, longest := d.during(10 * time.Second)

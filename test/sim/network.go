@@ -19,6 +19,7 @@ type network struct {
 	listeners map[string]*listener // by address
 	ends      map[*end]struct{}    // of open connections
 	latency   map[wire]time.Duration
+	even      time.Duration // of all wires, 0 if each has its own
 	cut       map[wire]bool
 	held      map[string]bool // hosts that are paused
 	off       map[string]bool // hosts without power: they do not even refuse
@@ -52,7 +53,10 @@ func (n *network) delay(w wire) time.Duration {
 		return 0
 	}
 	base, ok := n.latency[w]
-	if !ok {
+	switch {
+	case n.even > 0:
+		base = n.even
+	case !ok:
 		base = minLatency + time.Duration(n.dice.Int64N(int64(maxLatency-minLatency)))
 		n.latency[w] = base
 	}
@@ -90,9 +94,7 @@ func (n *network) setSlow(most time.Duration)     { n.change(func() { n.slow = m
 // level has all wires be equally long.
 func (n *network) level(latency time.Duration) {
 	n.change(func() {
-		for w := range n.latency {
-			n.latency[w] = latency
-		}
+		n.even = latency
 	})
 }
 

@@ -1,0 +1,63 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+)
+
+// breakage is what happens to a leader, and how long the clients of all others may wait
+// for it, on wires of 0.3 ms and disks of 1 ms.
+type breakage struct {
+	name string
+	most time.Duration
+	do   func(d *drive, leader *host)
+}
+
+// Clients of the nodes that are left see one slow reply, whatever happens to the leader, and
+// the first election is the last. Nobody else uses these processors' time: it is virtual.
+func TestPauses(t *testing.T) {
+	breakages := []breakage{
+		{"its process is killed", 50 * time.Millisecond, func(_ *drive, leader *host) { leader.kill(false) }},
+		{"it is stopped", 30 * time.Millisecond, func(d *drive, leader *host) { d.running.Go(leader.stop) }},
+		{"another node is told to lead", 30 * time.Millisecond, func(d *drive, leader *host) {
+			heir := d.others(leader)[0].node()
+			d.running.Go(func() { heir.Lead(context.Background()) })
+		}},
+		{"its power is cut", 1200 * time.Millisecond, func(_ *drive, leader *host) { leader.kill(true) }},
+		{"it is paused", 1200 * time.Millisecond, func(_ *drive, leader *host) { leader.pause() }},
+		{"it is cut off", 1200 * time.Millisecond, func(d *drive, leader *host) { d.network.setCut(true, d.wires("alone", leader)...) }},
+	}
+	for _, nodes := range []int{3, 5} {
+		t.Run(fmt.Sprint(nodes, " nodes"), func(t *testing.T) {
+			t.Parallel()
+			withDrive(t, nodes, func(d *drive) {
+				d.network.level(300 * time.Microsecond)
+				for _, b := range breakages {
+					d.fail(t, b)
+				}
+			})
+		})
+	}
+}
+
+// fail does something to the leader, and looks at what the clients of all others see.
+func (d *drive) fail(t *testing.T, b breakage) {
+	t.Helper()
+	old, term := d.leader(0), d.term()
+	b.do(d, old)
+	answers, refused, unknown, longest := d.during(time.Second, d.others(old)...)
+	t.Logf("%s: the longest wait was %v", b.name, longest)
+	if answers == 0 || refused+unknown > 0 || longest > b.most {
+		t.Errorf("%s: %d answers, %d refused, %d unknown, the longest wait was %v, want %v", b.name, answers, refused, unknown, longest, b.most)
+	}
+	if got := d.term(); got != term+1 {
+		t.Errorf("%s: the term went from %d to %d", b.name, term, got)
+	}
+	old.resume()
+	d.network.mend()
+	d.ready()
+	d.pace(steady, d.hosts...)
+	d.during(time.Second) // what was held up is behind everybody
+}
