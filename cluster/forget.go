@@ -62,7 +62,7 @@ func (n *Node) dismiss(id string) error {
 	case n.peers.link(id) != nil:
 		return &refusal{fmt.Sprintf("node %q runs: stop it first", id)}
 	}
-	if err := r.RemoveServer(raft.ServerID(id), 0, configTimeout).Error(); err != nil {
+	if err := n.change(r.RemoveServer(raft.ServerID(id), 0, configTimeout)); err != nil {
 		return err
 	}
 	delete(n.admitted, id)

@@ -5,7 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"github.com/hashicorp/raft"
 )
 
 // A node that does not run is taken out of the cluster, after which one of three suffices
@@ -57,4 +61,27 @@ func TestForget(t *testing.T) {
 		t.Errorf("it has %q", got)
 	}
 	c.same()
+}
+
+// A leader that could not write a change of members must not go by it.
+func TestUnwrittenChange(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	lead := c.leader()
+	n, voter := c.nodes[lead], raft.ServerID(c.config((lead+1)%3).ID)
+	n.disk.filled(syscall.ENOSPC)
+	n.disk.allow(0)
+	if err := n.change(n.raft().DemoteVoter(voter, 0, configTimeout)); err == nil {
+		t.Fatal("a full disk has taken an entry")
+	}
+	select {
+	case <-n.Done():
+		c.stop(lead)
+		c.start(lead)
+		c.ready()
+	case <-time.After(5 * time.Second):
+		t.Error("the node runs on")
+	}
+	if server, _ := c.nodes[lead].server(c.nodes[lead].raft(), voter); server.Suffrage != raft.Voter {
+		t.Errorf("for this node alone %s is a %v", voter, server.Suffrage)
+	}
 }

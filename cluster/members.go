@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -42,11 +43,11 @@ func (n *Node) admit(h hello) error {
 	server, known := n.server(r, id)
 	if known && server.Suffrage == raft.Voter {
 		n.log.Warn("a voter has come back without its data: it is a non-voter until it has caught up", "node", h.NodeID)
-		if err := r.DemoteVoter(id, 0, configTimeout).Error(); err != nil {
+		if err := n.change(r.DemoteVoter(id, 0, configTimeout)); err != nil {
 			return fmt.Errorf("demote %s: %w", id, err)
 		}
 	}
-	if err := r.AddNonvoter(id, address, 0, configTimeout).Error(); err != nil {
+	if err := n.change(r.AddNonvoter(id, address, 0, configTimeout)); err != nil {
 		return fmt.Errorf("admit %s: %w", id, err)
 	}
 	n.admitted[h.NodeID] = h.Boot
@@ -155,8 +156,19 @@ func (n *Node) tendMember(r *raft.Raft, server raft.Server) {
 	}
 }
 
+// change waits for a change of members. A leader whose log has not taken the entry goes by the
+// new members all the same, and goes on to when it leads no longer: nobody else knows of them,
+// and two changes at once may make two majorities. So this node ends.
+func (n *Node) change(members raft.IndexFuture) error {
+	err := members.Error()
+	if err != nil && strings.HasPrefix(err.Error(), "unable to store logs") { // raft has no name for it
+		n.fail(fmt.Errorf("a change of members was not written: %w", err))
+	}
+	return err
+}
+
 func (n *Node) changeConfig(what, id string, future raft.IndexFuture) {
-	if err := future.Error(); err != nil {
+	if err := n.change(future); err != nil {
 		n.log.Warn("membership: "+what, "node", id, "error", err)
 		return
 	}
