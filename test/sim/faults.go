@@ -19,7 +19,8 @@ func (f fault) String() string { return f.kind + " " + f.whom }
 // everything is all kinds of faults; one that is named more often is more likely.
 var everything = []string{
 	"kill", "kill", "kill", "power", "power", "crash", "crash", "crash", "stop", "pause", "pause",
-	"alone", "alone", "deaf", "mute", "split", "bridge", "flap", "slow", "resets", "transfer", "transfers", "saves", "ballots", "clocks", "hour", "hour", "empty",
+	"alone", "alone", "deaf", "mute", "split", "bridge", "flap", "slow", "resets", "transfer", "transfers", "saves", "ballots", "clocks", "hour", "hour", "full",
+	"empty", "damage", "damage", "leave",
 }
 
 func newFault(dice *rand.Rand, kinds []string) fault {
@@ -55,8 +56,7 @@ func newPlan(dice *rand.Rand, duration time.Duration, kinds []string) (plan []st
 		}
 		for range 1 + dice.IntN(2)*dice.IntN(3) {
 			f := newFault(dice, kinds)
-			if f.kind == "empty" {
-				// A node forgets: a majority has to stay healthy, and be so beforehand.
+			if exclusive[f.kind] {
 				s.faults, s.calm = []fault{f}, true
 				break
 			}
@@ -71,7 +71,7 @@ func newPlan(dice *rand.Rand, duration time.Duration, kinds []string) (plan []st
 // execute breaks and mends until the plan is at its end, or something was found.
 func (w *world) execute(plan []step, faults map[string]int) {
 	for i, s := range plan {
-		if s.faults[0].kind == "empty" && !w.ready() || len(w.found()) > 0 {
+		if exclusive[s.faults[0].kind] && !w.ready() || len(w.found()) > 0 {
 			break
 		}
 		w.note("step %d: %v", i, s)
@@ -93,6 +93,7 @@ func (w *world) execute(plan []step, faults map[string]int) {
 		w.note("mend")
 		for _, h := range w.hosts {
 			h.resume()
+			h.setFull(false)
 		}
 		w.network.mend()
 		for _, h := range w.hosts {
@@ -157,6 +158,14 @@ func (w *world) begin(f fault) (again func()) {
 	case "empty":
 		w.note("empty %s", one.name)
 		one.empty()
+	case "damage":
+		w.ruin(one, dice)
+	case "leave":
+		w.dismiss(one, f.pick)
+	case "full":
+		for _, h := range victims {
+			h.setFull(true)
+		}
 	case "pause":
 		for _, h := range victims {
 			w.note("pause %s", h.name)

@@ -23,6 +23,7 @@ const life = 2 * time.Minute
 type totals struct {
 	sync.Mutex
 	clusters, failovers int
+	refusals            int
 	commands, open      int64
 	simulated           time.Duration
 	faults              map[string]int
@@ -61,6 +62,7 @@ func round(t *testing.T, seed uint64, duration time.Duration, nodes int, kinds [
 		defer sum.Unlock()
 		sum.clusters++
 		sum.failovers += w.log.failovers()
+		sum.refusals += w.refusals
 		sum.commands += w.book.Asked.Load()
 		sum.open += w.book.Open.Load()
 		sum.simulated += lived
@@ -125,5 +127,5 @@ func (s *totals) report(t *testing.T, took time.Duration) {
 	}
 	t.Logf("%d clusters lived %v together, in %v: %d failovers (%.0f a real minute), %d commands, %d of them without an outcome",
 		s.clusters, s.simulated.Round(time.Second), took.Round(time.Second), s.failovers, float64(s.failovers)/took.Minutes(), s.commands, s.open)
-	t.Logf("faults: %s", strings.Join(counts, ", "))
+	t.Logf("faults: %s; %d nodes refused to start from a damaged disk", strings.Join(counts, ", "), s.refusals)
 }

@@ -35,6 +35,8 @@ type world struct {
 	running sync.WaitGroup // processes, the dead ones too
 	book    *checked.Book
 
+	refusals int // to start from a damaged disk
+
 	mu       sync.Mutex
 	findings []string
 	history  []question
@@ -52,6 +54,8 @@ type host struct {
 	name        string
 	ip, address string
 	offset      atomic.Int64 // of its clock, in milliseconds
+	damaged     atomic.Bool  // is its disk: the node may refuse to start
+	refused     atomic.Pointer[string]
 
 	mu      sync.Mutex
 	disk    *disk
@@ -161,7 +165,9 @@ func (h *host) run() {
 		defer close(p.over)
 		node, err := cluster.Open(p.ctx, config)
 		if err != nil {
-			if !p.dead.Load() {
+			if said := err.Error(); h.damaged.Load() {
+				h.refused.Store(&said)
+			} else if !p.dead.Load() {
 				h.world.find("%s does not start: %v", h.name, err)
 			}
 			return
@@ -253,6 +259,15 @@ func (h *host) empty() {
 	lies, dice := h.disk.lies, h.disk.dice
 	h.disk = newDisk(dice)
 	h.disk.lies = lies
+}
+
+// setFull takes all room from the host's disk, or gives it back.
+func (h *host) setFull(full bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.process != nil {
+		h.process.disk.full.Store(full)
+	}
 }
 
 // node is nil while there is none that could be asked.
