@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -60,4 +61,34 @@ func (d *drive) fail(t *testing.T, b breakage) {
 	d.ready()
 	d.pace(steady, d.hosts...)
 	d.during(time.Second) // what was held up is behind everybody
+}
+
+// Who stands for election may die as well. The others have left the matter to it by then,
+// so that it takes one of raft's own timers to have another stand.
+func TestCandidateDies(t *testing.T) {
+	withDrive(t, 5, func(d *drive) {
+		d.network.level(300 * time.Microsecond)
+		leader := d.leader(0)
+		leader.kill(false)
+		candidate := d.candidate()
+		candidate.kill(true)
+		left := slices.DeleteFunc(d.others(leader), func(h *host) bool { return h == candidate })
+		answers, refused, unknown, longest := d.during(2*time.Second, left...)
+		t.Logf("the longest wait was %v", longest)
+		if most := 1200 * time.Millisecond; answers == 0 || refused+unknown > 0 || longest > most {
+			t.Errorf("%d answers, %d refused, %d unknown, the longest wait was %v, want %v", answers, refused, unknown, longest, most)
+		}
+	})
+}
+
+// candidate waits for a host that stands for election.
+func (d *drive) candidate() *host {
+	for {
+		for _, h := range d.hosts {
+			if node := h.node(); node != nil && node.Status().Role == "candidate" {
+				return h
+			}
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
 }
