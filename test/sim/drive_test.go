@@ -100,7 +100,9 @@ func (d *drive) write(h *host) {
 // pace sets how long an fsync of the log takes on some hosts.
 func (d *drive) pace(pace time.Duration, hosts ...*host) {
 	for _, h := range hosts {
-		h.process.disk.pace.Store(int64(pace))
+		if h.process != nil {
+			h.process.disk.pace.Store(int64(pace))
+		}
 	}
 }
 

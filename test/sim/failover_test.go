@@ -21,7 +21,14 @@ type breakage struct {
 func TestPauses(t *testing.T) {
 	breakages := []breakage{
 		{"its process is killed", 50 * time.Millisecond, func(_ *drive, leader *host) { leader.kill(false) }},
-		{"it is stopped", 30 * time.Millisecond, func(d *drive, leader *host) { d.running.Go(leader.stop) }},
+		{"it is stopped", 30 * time.Millisecond, func(d *drive, leader *host) {
+			d.running.Go(func() {
+				leader.stop()
+				if !slices.ContainsFunc(d.others(leader), func(h *host) bool { return h.node().Status().Role != "follower" }) {
+					d.find("%s has stopped, and has told nobody to follow it", leader.name)
+				}
+			})
+		}},
 		{"another node is told to lead", 30 * time.Millisecond, func(d *drive, leader *host) {
 			heir := d.others(leader)[0].node()
 			d.running.Go(func() { heir.Lead(context.Background()) })
