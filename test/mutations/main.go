@@ -48,15 +48,16 @@ func run(chosen []mutation, out io.Writer) (caught bool, err error) {
 		return false, err
 	}
 	caught = true
-	passed := map[string]error{} // tests in the tree as it is
+	passed := map[string]error{} // tests in the tree as it is, by package and name
 	fmt.Fprintf(out, "%-56s %-50s %s\n", "what is broken", "test", "verdict")
 	for _, m := range chosen {
-		if _, known := passed[m.test]; !known {
-			passed[m.test] = m.try(dir)
+		test := m.pkg + " " + m.test
+		if _, known := passed[test]; !known {
+			passed[test] = m.try(dir)
 		}
-		verdict, ok := m.judge(dir, passed[m.test])
+		verdict, ok := m.judge(dir, passed[test])
 		caught = caught && ok
-		fmt.Fprintf(out, "%-56s %-50s %s\n", m.name, m.pkg+" "+m.test, verdict)
+		fmt.Fprintf(out, "%-56s %-50s %s\n", m.name, test, verdict)
 	}
 	return caught, nil
 }

@@ -79,6 +79,46 @@ var mutations = []mutation{
 		file: "cluster/detector.go", old: "if !n.provenDead(broken) {\n\t\treturn", new: "if !n.provenDead(broken) {\n\t\tn.campaign(leader, term)\n\t\treturn",
 		pkg: "cluster", test: "TestBrokenLinksToLivingLeader",
 	}, {
+		name: "stand against a leader of the same term",
+		file: "cluster/detector.go", old: "r.State() == raft.Leader || leader != \"\" && string(leader) != dead {", new: "false && leader != \"\" {",
+		pkg: "cluster", test: "TestWhoMayStand",
+	}, {
+		name: "stand twice in a term",
+		file: "cluster/detector.go", old: "if n.campaigned.Swap(term) == term {", new: "if n.campaigned.Swap(term) == term && false {",
+		pkg: "cluster", test: "TestWhoMayStand",
+	}, {
+		name: "a non-voter stands",
+		file: "cluster/detector.go", old: "r.CurrentTerm() < term || !n.isVoter(r) ||", new: "r.CurrentTerm() < term ||",
+		pkg: "cluster", test: "TestWhoMayStand",
+	}, {
+		name: "stand beside the best log",
+		file: "cluster/detector.go", old: "if d := (decoder{buf: answer}); err == nil && d.bool() {", new: "if d := (decoder{buf: answer}); err == nil && d.bool() && false {",
+		pkg: "cluster", test: "TestCrashedLeaderOnSlowNetwork",
+	}, {
+		name: "replace a leader that one follower does not hear",
+		file: "cluster/silence.go", old: "if !n.silence.of(leader, n.raft().LastContact()) {", new: "if false {",
+		pkg: "cluster", test: "TestUnheardByOne",
+	}, {
+		name: "take a busy or slow network for silence",
+		file: "cluster/silence.go", old: "min(max(2*s.usual, s.timeout/2+s.trip), s.timeout)", new: "s.timeout / 2",
+		pkg: "cluster", test: "TestSilence",
+	}, {
+		name: "take the time that this process stood still for silence",
+		file: "cluster/silence.go", old: "min(now.Sub(s.looked), 2*s.timeout/looksPerTimeout)", new: "now.Sub(s.looked)",
+		pkg: "cluster", test: "TestSilence",
+	}, {
+		name: "wait for silence when a process is gone",
+		file: "cluster/detector.go", old: "case errors.Is(err, syscall.ECONNREFUSED):\n\t\t\treturn true", new: "case errors.Is(err, syscall.ECONNREFUSED):\n\t\t\treturn false",
+		pkg: "test/sim", test: "TestPauses",
+	}, {
+		name: "leave without handing over",
+		file: "cluster/node.go", old: "if err := n.transferWithin(n.config.ElectionTimeout); err != nil {", new: "if err := error(nil); err != nil {",
+		pkg: "test/sim", test: "TestPauses",
+	}, {
+		name: "serve a damaged snapshot",
+		file: "cluster/snapfiles.go", old: "case bytes.Equal(sum.Sum(nil), meta.CRC):", new: "case true || bytes.Equal(sum.Sum(nil), meta.CRC):",
+		pkg: "cluster", test: "TestDamagedSnapshot",
+	}, {
 		name: "count the vote of a voter whose disk was emptied",
 		file: "cluster/members.go", old: "if known && server.Suffrage == raft.Voter {", new: "if known && server.Suffrage == raft.Voter && false {",
 		pkg: "test", test: "TestEmptiedNodeDoesNotVote",
