@@ -50,7 +50,7 @@ func (s *silence) look(leader string, contact, now time.Time) bool {
 	s.looked = now
 	s.usual -= s.usual / usualFades
 	switch {
-	case leader != s.leader:
+	case leader == "" || leader != s.leader: // a node that leads hears nobody
 		s.leader, s.contact, s.quiet = leader, contact, 0
 	case contact.After(s.contact):
 		s.usual = max(s.usual, s.quiet)

@@ -123,6 +123,16 @@ func TestSilence(t *testing.T) {
 	between("one gap long ago", quietFor(), time.Second/2-2*tick, time.Second/2+2*tick)
 
 	begin()
+	for range 100 { // this node leads
+		now = now.Add(tick)
+		s.look("", contact, now)
+	}
+	hear() // raft says so of a node that ceases to lead
+	s.look("", contact, now)
+	beats(50, 2)
+	between("a node that has led", quietFor(), time.Second/2-2*tick, time.Second/2+2*tick)
+
+	begin()
 	s.trip = time.Second / 4
 	between("a slow network", quietFor(), 3*time.Second/4, 3*time.Second/4+2*tick)
 

@@ -115,6 +115,10 @@ var mutations = []mutation{
 		file: "cluster/node.go", old: "if err := n.transferWithin(n.config.ElectionTimeout); err != nil {", new: "if err := error(nil); err != nil {",
 		pkg: "test/sim", test: "TestPauses",
 	}, {
+		name: "notice silence later after having led",
+		file: "cluster/silence.go", old: "case leader == \"\" || leader != s.leader:", new: "case leader != s.leader:",
+		pkg: "cluster", test: "TestSilence",
+	}, {
 		name: "serve a damaged snapshot",
 		file: "cluster/snapfiles.go", old: "case bytes.Equal(sum.Sum(nil), meta.CRC):", new: "case true || bytes.Equal(sum.Sum(nil), meta.CRC):",
 		pkg: "cluster", test: "TestDamagedSnapshot",
