@@ -232,6 +232,12 @@ func TestDamagedSnapshot(t *testing.T) {
 		d.change(state(d, 1), flip)
 		d.wantKeys(damagedKeys)
 	})
+	t.Run("a member is another one", func(t *testing.T) {
+		d := newDamaged(t, 5, 10, 30)
+		meta := filepath.Join(filepath.Dir(state(d, 1)), "meta.json")
+		d.change(meta, func(data []byte) []byte { return bytes.Replace(data, []byte(`"ID":"n1"`), []byte(`"ID":"n3"`), 1) })
+		d.wantRefused(meta, "damaged")
+	})
 	t.Run("an older one is of no use", func(t *testing.T) {
 		d := newDamaged(t, 5, 10, 30)
 		d.change(state(d, 0), flip)

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"hash/crc32"
 	"hash/crc64"
 	"io"
 	"log/slog"
@@ -114,6 +116,9 @@ func (s snapshotFiles) check(disk Disk) error {
 	if err == nil && (meta.Term != s.term || meta.Index != s.index) {
 		err = fmt.Errorf("it is of entry %d in term %d", meta.Index, meta.Term)
 	}
+	if err == nil {
+		err = checkMeta(disk, s.dir, data)
+	}
 	if err != nil {
 		return errDamaged("%s is damaged (%v)", path, err)
 	}
@@ -141,4 +146,30 @@ func (s snapshotFiles) check(disk Disk) error {
 		}
 	}
 	return errDamaged("%s is damaged (%s)", path, where)
+}
+
+// metaSum is the file with the checksum of a snapshot's meta.json, in which raft keeps who
+// the members are without one.
+const metaSum = "meta.sum"
+
+// sumMeta is called when a snapshot is whole.
+func sumMeta(disk Disk, dir string) error {
+	meta, err := readFile(disk, filepath.Join(dir, "meta.json"))
+	if err != nil {
+		return err
+	}
+	return writeFileSync(disk, filepath.Join(dir, metaSum), fmt.Appendf(nil, "%08x", crc32.Checksum(meta, castagnoli)))
+}
+
+// checkMeta accepts a snapshot without that file: a crash may have come before it, and an
+// older version did not write it.
+func checkMeta(disk Disk, dir string, meta []byte) error {
+	sum, err := readFile(disk, filepath.Join(dir, metaSum))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil && string(sum) != fmt.Sprintf("%08x", crc32.Checksum(meta, castagnoli)) {
+		err = errors.New("its checksum is wrong")
+	}
+	return err
 }

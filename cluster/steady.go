@@ -29,7 +29,7 @@ func (s steadySnapshots) Create(version raft.SnapshotVersion, index, term uint64
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the snapshot that raft has begun: %w", err), sink.Cancel())
 	}
-	return &steadySink{SnapshotSink: sink, file: file}, nil
+	return &steadySink{SnapshotSink: sink, file: file, disk: s.disk, dir: filepath.Join(s.dir, sink.ID())}, nil
 }
 
 // steadyBytes is how much of a snapshot is written between two visits to the disk.
@@ -39,6 +39,8 @@ type steadySink struct {
 	raft.SnapshotSink
 	file    File // what the sink writes to; the sink itself syncs the last of it
 	written int
+	disk    Disk
+	dir     string // the snapshot's, once it is whole
 }
 
 func (s *steadySink) Write(p []byte) (int, error) {
@@ -52,7 +54,10 @@ func (s *steadySink) Write(p []byte) (int, error) {
 
 func (s *steadySink) Close() error {
 	s.file.Close()
-	return s.SnapshotSink.Close()
+	if err := s.SnapshotSink.Close(); err != nil {
+		return err
+	}
+	return sumMeta(s.disk, s.dir)
 }
 
 func (s *steadySink) Cancel() error {

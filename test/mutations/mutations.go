@@ -115,6 +115,10 @@ var mutations = []mutation{
 		file: "cluster/node.go", old: "if err := n.transferWithin(n.config.ElectionTimeout); err != nil {", new: "if err := error(nil); err != nil {",
 		pkg: "test/sim", test: "TestPauses",
 	}, {
+		name: "believe a damaged list of members",
+		file: "cluster/snapfiles.go", old: "err = checkMeta(disk, s.dir, data)", new: "_ = checkMeta",
+		pkg: "cluster", test: "TestDamagedSnapshot",
+	}, {
 		name: "notice silence later after having led",
 		file: "cluster/silence.go", old: "case leader == \"\" || leader != s.leader:", new: "case leader != s.leader:",
 		pkg: "cluster", test: "TestSilence",
