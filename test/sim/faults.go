@@ -71,7 +71,7 @@ func newPlan(dice *rand.Rand, duration time.Duration, kinds []string) (plan []st
 // execute breaks and mends until the plan is at its end, or something was found.
 func (w *world) execute(plan []step, faults map[string]int) {
 	for i, s := range plan {
-		if exclusive[s.faults[0].kind] && !w.ready() || len(w.found()) > 0 {
+		if exclusive[s.faults[0].kind] && !w.well() || len(w.found()) > 0 {
 			break
 		}
 		w.note("step %d: %v", i, s)
@@ -104,10 +104,7 @@ func (w *world) execute(plan []step, faults map[string]int) {
 		}
 		time.Sleep(s.gap)
 	}
-	for _, h := range w.hosts {
-		h.spare() // nothing is broken any more when the nodes are compared
-	}
-	w.ready()
+	w.well() // nothing is broken any more when the nodes are compared
 }
 
 // maxSkew is how far two clocks are apart at most that are right.

@@ -384,6 +384,14 @@ func (w *world) ready() bool {
 	}
 }
 
+// well is ready, once no host is about to crash any more.
+func (w *world) well() bool {
+	for _, h := range w.hosts {
+		h.spare()
+	}
+	return w.ready()
+}
+
 // agree compares the nodes' keyspaces, when nothing in them expires any more.
 func (w *world) agree() {
 	time.Sleep(2 * checked.MaxTTL)
