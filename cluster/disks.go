@@ -96,8 +96,8 @@ func (n *Node) watchDisks(r *raft.Raft) {
 				n.log.Error("unfit to lead", "error", unfit)
 			}
 		}
-		if unfit == nil {
-			n.disks.elsewhere.Store(nil)
+		if known := n.disks.elsewhere.Load(); known != nil && r.CurrentTerm() >= known.term {
+			n.disks.elsewhere.Store(nil) // raft has heard of it, which may take several writes
 		}
 		leads := r.State() == raft.Leader
 		if !leads {
@@ -128,12 +128,10 @@ func (n *Node) compareDisks(r *raft.Raft) {
 		return
 	}
 	reports := n.diskReports(others)
-	if number, _ := n.disk.standing(); number > 0 {
-		for _, d := range reports {
-			if d.leads > r.CurrentTerm() {
-				n.disks.elsewhere.Store(&reign{d.link.peer.NodeID, d.leads})
-				return
-			}
+	for _, d := range reports {
+		if d.leads > r.CurrentTerm() {
+			n.disks.elsewhere.Store(&reign{d.link.peer.NodeID, d.leads})
+			return
 		}
 	}
 	if r.State() != raft.Leader {
