@@ -47,6 +47,12 @@ func start(name, ip string) (*Machine, error) {
 // with it and is not used for anything else.
 func (m *Machine) live(failed chan<- error) {
 	runtime.LockOSThread()
+	if unix.Gettid() == unix.Getpid() { // the process's first thread ends with the process alone
+		go m.live(failed)
+		<-m.done
+		runtime.UnlockOSThread()
+		return
+	}
 	defer close(m.done)
 	err := unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS)
 	if err != nil {
