@@ -87,7 +87,8 @@ func TestOutages(t *testing.T) {
 func TestElements(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
-	o := options{perElement: true, elements: 20_000, sizes: []int{10, 1000}, dir: t.TempDir()}
+	// What else grows and shrinks, some 100 KB, is a byte of an element here.
+	o := options{perElement: true, elements: 100_000, sizes: []int{10, 1000}, dir: t.TempDir()}
 	if err := run(o, &out); err != nil {
 		t.Fatal(err)
 	}
