@@ -180,7 +180,7 @@ var mutations = []mutation{
 		pkg: "cluster", test: "TestDivergedFollower",
 	}, {
 		name: "lead with a state that is not the majority's",
-		file: "cluster/node.go", old: "if known.leader == n.identity.NodeID && n.quarantine.on() {", new: "if known.leader == n.identity.NodeID && n.quarantine.on() && false {",
+		file: "cluster/startraft.go", old: "if known.leader == n.identity.NodeID && n.quarantine.on() {", new: "if known.leader == n.identity.NodeID && n.quarantine.on() && false {",
 		pkg: "cluster", test: "TestDivergedLeader",
 	}, {
 		name: "answer from a state that is not the majority's",
