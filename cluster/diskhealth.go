@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+	wal "github.com/hashicorp/raft-wal"
 )
 
 // diskHealth is what the log's writes tell of a node's disk.
 type diskHealth struct {
 	took     func(event string, since time.Time)
+	dead     func(error)   // told that the log takes nothing more from this process
 	patience time.Duration // beyond it a write stands still
 
 	mu     sync.Mutex
@@ -54,6 +56,9 @@ func (l watchedLog) StoreLogs(entries []*raft.Log) error {
 	}
 	err = l.LogStore.StoreLogs(entries)
 	l.health.end(begun, err)
+	if errors.Is(err, wal.ErrSealed) {
+		l.health.dead(fmt.Errorf("the log could not go on in a next segment, and does after a restart: %w", err))
+	}
 	return err
 }
 

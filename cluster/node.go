@@ -105,7 +105,7 @@ func Open(ctx context.Context, config Config) (*Node, error) {
 	n.rounds, n.asks = &batcher{start: n.startRound}, &batcher{start: n.startAsk}
 	n.snapshots = &snapshots{n: n, turn: newBaton()}
 	n.silence.timeout = config.ElectionTimeout
-	n.disk.took, n.disk.patience = n.took, diskPatience*config.ElectionTimeout
+	n.disk.took, n.disk.dead, n.disk.patience = n.took, n.fail, diskPatience*config.ElectionTimeout
 	n.digests, n.quarantine = &digests{n: n, last: time.Now()}, newQuarantine(n)
 	n.clocks = newClocks(&n.config)
 	if n.bus, err = openBus(n); err != nil {

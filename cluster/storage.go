@@ -155,9 +155,9 @@ func (s *storage) openWAL(dir string, c *Config) error {
 	})
 	s.prepare = files.prepare
 	s.closers = append(s.closers, files)
-	meta := c.Disk.LogMeta()
-	log, err := wal.Open(dir, wal.WithSegmentSize(c.SegmentBytes), wal.WithLogger(raftLogger(c.Logger)), wal.WithMetaStore(meta),
-		wal.WithSegmentFiler(checkedSegments{segment.NewFiler(dir, files), c.Disk, dir, c.Logger}))
+	segments := checkedSegments{segment.NewFiler(dir, files), c.Disk, dir, c.Logger}
+	meta := rotatedMeta{c.Disk.LogMeta(), segments}
+	log, err := wal.Open(dir, wal.WithSegmentSize(c.SegmentBytes), wal.WithLogger(raftLogger(c.Logger)), wal.WithMetaStore(meta), wal.WithSegmentFiler(segments))
 	if err != nil {
 		meta.Close() // which otherwise the log does
 		return fmt.Errorf("open the log in %s: %w", dir, err)

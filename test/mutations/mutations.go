@@ -115,6 +115,10 @@ var mutations = []mutation{
 		file: "cluster/node.go", old: "if err := n.transferWithin(n.config.ElectionTimeout); err != nil {", new: "if err := error(nil); err != nil {",
 		pkg: "test/sim", test: "TestPauses",
 	}, {
+		name: "leave a full segment the last one",
+		file: "cluster/storage.go", old: "meta := rotatedMeta{c.Disk.LogMeta(), segments}", new: "meta := c.Disk.LogMeta()",
+		pkg: "cluster", test: "TestUnfinishedRotation",
+	}, {
 		name: "believe a damaged list of members",
 		file: "cluster/snapfiles.go", old: "err = checkMeta(disk, s.dir, data)", new: "_ = checkMeta",
 		pkg: "cluster", test: "TestDamagedSnapshot",
