@@ -34,10 +34,11 @@ const (
 	usualFades      = 1024 // looks, until a long quiet counts for a third of what it did
 )
 
-// tooLong is twice what is usual, between a half and all of the election timeout. Raft
-// sends a heartbeat up to a fifth of that after the answer to the last one.
+// tooLong is twice what is usual, between three quarters and all of the election timeout.
+// Raft sends a heartbeat up to a fifth of that after the answer to the last one. At a half,
+// followers of a machine that others kept busy as well agreed once in twenty minutes.
 func (s *silence) tooLong() time.Duration {
-	return min(max(2*s.usual, s.timeout/2+s.trip), s.timeout)
+	return min(max(2*s.usual, 3*s.timeout/4+s.trip), s.timeout)
 }
 
 // look takes note of when the leader was last heard, and reports whether that is too
