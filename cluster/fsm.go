@@ -14,7 +14,14 @@ type stateMachine struct{ n *Node }
 
 // Apply returns the results ([]fsm.Result) on the leader, which forwards some of them
 // to the nodes they are for.
-func (s stateMachine) Apply(l *raft.Log) any { return s.n.apply(l) }
+func (s stateMachine) Apply(l *raft.Log) (results any) {
+	if !s.n.behind(l.Index) {
+		s.n.giveWay.end()
+		return s.n.apply(l)
+	}
+	s.n.giveWay.run(func() { results = s.n.apply(l) })
+	return results
+}
 
 func (s stateMachine) Snapshot() (raft.FSMSnapshot, error) {
 	s.n.applyMu.Lock()
@@ -26,11 +33,11 @@ func (s stateMachine) Snapshot() (raft.FSMSnapshot, error) {
 	return frozen{s.n.machine.Snapshot()}, nil
 }
 
-func (s stateMachine) Restore(r io.ReadCloser) error {
+func (s stateMachine) Restore(r io.ReadCloser) (err error) {
 	defer r.Close()
 	s.n.applyMu.Lock()
 	defer s.n.applyMu.Unlock()
-	if err := s.n.machine.Restore(r); err != nil {
+	if s.n.giveWay.run(func() { err = s.n.machine.Restore(r) }); err != nil {
 		return err
 	}
 	s.n.progress.advance(s.n.machine)

@@ -45,6 +45,7 @@ type Node struct {
 	clocks     *clocks
 
 	machine  *fsm.Machine
+	giveWay  giveWay    // of raft's goroutine that applies
 	applyMu  sync.Mutex // Apply, Restore and Snapshot of the machine are for one at a time
 	progress progress
 
@@ -263,6 +264,7 @@ func (n *Node) end() {
 		n.transferring.take()
 		r.Shutdown().Error()
 	}
+	n.giveWay.end()
 	n.outbox.abort()
 	n.peers.close()
 	n.bus.close()

@@ -38,6 +38,7 @@ var outages = []outage{
 var outageLoads = []load{{"SET", 50, 1}, {"SET", 50, 16}}
 
 const (
+	phaseRuns    = 5   // a phase is so many times as long as a run: snapshots come and go in it
 	pieceSeconds = 0.5 // of one run of redis-benchmark: phases consist of such
 	catchUpLimit = 5 * time.Minute
 )
@@ -151,7 +152,7 @@ func (s *servers) outage(l load, event outage, o options, round int) (c cost, er
 	}
 	steady := func(rate *float64) error {
 		start := time.Now()
-		return phase(rate, func() bool { return time.Since(start) >= o.duration })
+		return phase(rate, func() bool { return time.Since(start) >= phaseRuns*o.duration })
 	}
 
 	if err := steady(&c.before); err != nil {
@@ -232,7 +233,7 @@ func rateUntil(addrs []string, l load, keys int, done func() bool) (float64, err
 }
 
 func printOutages(out io.Writer, o options, results map[trial][]cost) {
-	fmt.Fprintf(out, "%d-byte values, %d keys, %d CPUs, clients at the nodes that stay; medians of %d rounds, phases of %v\n", valueBytes, o.sessions, runtime.NumCPU(), o.rounds, o.duration)
+	fmt.Fprintf(out, "%d-byte values, %d keys, %d CPUs, clients at the nodes that stay; medians of %d rounds, phases of %v\n", valueBytes, o.sessions, runtime.NumCPU(), o.rounds, phaseRuns*o.duration)
 	fmt.Fprintln(out, "steady: the mean of before and after; ratios within a round: median (least .. most)")
 	for _, l := range outageLoads {
 		headed := false
