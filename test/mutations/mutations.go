@@ -100,7 +100,7 @@ var mutations = []mutation{
 		pkg: "cluster", test: "TestUnheardByOne",
 	}, {
 		name: "take a busy or slow network for silence",
-		file: "cluster/silence.go", old: "min(max(2*s.usual, s.timeout/2+s.trip), s.timeout)", new: "s.timeout / 2",
+		file: "cluster/silence.go", old: "min(max(2*s.usual, 3*s.timeout/4+s.trip), s.timeout)", new: "s.timeout / 2",
 		pkg: "cluster", test: "TestSilence",
 	}, {
 		name: "take the time that this process stood still for silence",
