@@ -10,15 +10,14 @@ type giveWay struct {
 	done chan struct{}
 }
 
-// behindEntries is how many entries beyond the one that it applies a node has to know of to be
-// behind. One that is not has hardly more than come with one request.
+// behindEntries is how many entries beyond the one that it applies the leader has to have
+// committed for a node to be behind. One that is not has hardly more than come with one request.
 const behindEntries = 256
 
 // behind reports whether there is a lot to apply behind an entry. Clients wait for what a leader
-// applies, however much it is.
+// applies, however much it is. Raft's own commit index does not tell: see boundCommit.
 func (n *Node) behind(index uint64) bool {
-	r := n.raft()
-	return r != nil && r.CommitIndex() > index+behindEntries && !n.route.leading()
+	return n.leaderCommit.Load() > index+behindEntries && !n.route.leading()
 }
 
 // run runs a function and returns when it has ended.

@@ -8,18 +8,20 @@ import (
 	"github.com/hashicorp/raft-wal/types"
 )
 
-// rotatedMeta is raft-wal's list of segments, in which the last one has room. When a segment
-// is full raft-wal seals it with its last batch, and afterwards notes in the list that it is
-// full and that there is a next one. A node that ends in between finds a last segment that
+// rotatedLog is raft-wal's list of segments and their files, where the last one has room. When
+// a segment is full raft-wal seals it with its last batch, and afterwards notes in the list that
+// it is full and that there is a next one. A node that ends in between finds a last segment that
 // takes nothing any more, and raft-wal on its own would never go on to the next.
-type rotatedMeta struct {
+type rotatedLog struct {
 	types.MetaStore
-	segments checkedSegments
+	checkedSegments
+
+	tail types.SegmentWriter // that Load has opened, for RecoverTail: it takes a while
 }
 
 // Load makes up for the note that is missing.
-func (m rotatedMeta) Load(dir string) (types.PersistentState, error) {
-	state, err := m.MetaStore.Load(dir)
+func (r *rotatedLog) Load(dir string) (types.PersistentState, error) {
+	state, err := r.MetaStore.Load(dir)
 	if err != nil || len(state.Segments) == 0 {
 		return state, err
 	}
@@ -27,7 +29,7 @@ func (m rotatedMeta) Load(dir string) (types.PersistentState, error) {
 	if !tail.SealTime.IsZero() {
 		return state, nil
 	}
-	segment, err := m.segments.RecoverTail(*tail)
+	segment, err := r.checkedSegments.RecoverTail(*tail)
 	if errors.Is(err, fs.ErrNotExist) { // the note is there, but not the file yet
 		return state, nil
 	}
@@ -35,8 +37,12 @@ func (m rotatedMeta) Load(dir string) (types.PersistentState, error) {
 		return state, err
 	}
 	sealed, index, err := segment.Sealed()
+	if err == nil && !sealed {
+		r.tail = segment
+		return state, nil
+	}
 	last := segment.LastIndex()
-	if err = errors.Join(err, segment.Close()); err != nil || !sealed {
+	if err = errors.Join(err, segment.Close()); err != nil {
 		return state, err
 	}
 	now := time.Now()
@@ -46,5 +52,13 @@ func (m rotatedMeta) Load(dir string) (types.PersistentState, error) {
 		Codec: tail.Codec, SizeLimit: tail.SizeLimit, CreateTime: now,
 	})
 	state.NextSegmentID++
-	return state, m.CommitState(state)
+	return state, r.CommitState(state)
+}
+
+// RecoverTail is asked for the last segment, once.
+func (r *rotatedLog) RecoverTail(info types.SegmentInfo) (types.SegmentWriter, error) {
+	if r.tail == nil {
+		return r.checkedSegments.RecoverTail(info)
+	}
+	return r.tail, nil
 }

@@ -14,6 +14,7 @@ func (n *Node) screen(from <-chan raft.RPC, to chan<- raft.RPC) {
 		case rpc := <-from:
 			switch request := rpc.Command.(type) {
 			case *raft.AppendEntriesRequest:
+				n.leaderCommit.Store(request.LeaderCommitIndex)
 				boundCommit(request)
 			case *raft.InstallSnapshotRequest:
 				if n.isPast(request) {

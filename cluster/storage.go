@@ -155,11 +155,10 @@ func (s *storage) openWAL(dir string, c *Config) error {
 	})
 	s.prepare = files.prepare
 	s.closers = append(s.closers, files)
-	segments := checkedSegments{segment.NewFiler(dir, files), c.Disk, dir, c.Logger}
-	meta := rotatedMeta{c.Disk.LogMeta(), segments}
-	log, err := wal.Open(dir, wal.WithSegmentSize(c.SegmentBytes), wal.WithLogger(raftLogger(c.Logger)), wal.WithMetaStore(meta), wal.WithSegmentFiler(segments))
+	rotated := &rotatedLog{MetaStore: c.Disk.LogMeta(), checkedSegments: checkedSegments{segment.NewFiler(dir, files), c.Disk, dir, c.Logger}}
+	log, err := wal.Open(dir, wal.WithSegmentSize(c.SegmentBytes), wal.WithLogger(raftLogger(c.Logger)), wal.WithMetaStore(rotated), wal.WithSegmentFiler(rotated))
 	if err != nil {
-		meta.Close() // which otherwise the log does
+		rotated.Close() // which otherwise the log does
 		return fmt.Errorf("open the log in %s: %w", dir, err)
 	}
 	s.log = log

@@ -33,9 +33,9 @@ func TestPauses(t *testing.T) {
 			heir := d.others(leader)[0].node()
 			d.running.Go(func() { heir.Lead(context.Background()) })
 		}},
-		{"its power is cut", 520 * time.Millisecond, func(_ *drive, leader *host) { leader.kill(true) }},
-		{"it is paused", 520 * time.Millisecond, func(_ *drive, leader *host) { leader.pause() }},
-		{"it is cut off", 520 * time.Millisecond, func(d *drive, leader *host) { d.network.setCut(true, d.wires("alone", leader)...) }},
+		{"its power is cut", 480 * time.Millisecond, func(_ *drive, leader *host) { leader.kill(true) }},
+		{"it is paused", 480 * time.Millisecond, func(_ *drive, leader *host) { leader.pause() }},
+		{"it is cut off", 480 * time.Millisecond, func(d *drive, leader *host) { d.network.setCut(true, d.wires("alone", leader)...) }},
 	}
 	for _, nodes := range []int{3, 5} {
 		t.Run(fmt.Sprint(nodes, " nodes"), func(t *testing.T) {
