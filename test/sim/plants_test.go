@@ -28,7 +28,7 @@ func TestPlants(t *testing.T) {
 			dir := t.TempDir()
 			for range 100 {
 				if found := round(t, rand.Uint64()>>1, life, 3, test.kinds, test.plants, sum, dir); len(found) > 0 {
-					for name, want := range map[string]string{"history": ` -> ["OK"]`, "log": found[0]} {
+					for name, want := range map[string]string{"history": " -> ", "log": found[0]} {
 						if kept, err := os.ReadFile(filepath.Join(dir, name)); !strings.Contains(string(kept), want) {
 							t.Errorf("%s has %d bytes (%v), and not %q", name, len(kept), err, want)
 						}
