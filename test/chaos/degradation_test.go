@@ -124,7 +124,9 @@ func slowFollower(t *testing.T, a *arena) {
 		}
 	}
 	t.Logf("writes per second on the others: %.0f, and %.0f with a slow follower; its own clients: %.0f", without, with, own)
-	if with < 0.4*without {
+	// Waiting for it would leave a tenth: eight clients, each of which gets one write done in a
+	// stall. The rest of the loss is the machine's: test/sim has the exact figure.
+	if with < 0.25*without {
 		t.Errorf("a slow follower leaves %.0f of %.0f writes per second", with, without)
 	}
 	if own == 0 {
