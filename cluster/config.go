@@ -107,6 +107,10 @@ type Config struct {
 
 	// Clock is the node's own clock in Unix milliseconds. Default: the system's.
 	Clock func() int64
+
+	// Restoring is called when a snapshot begins to be restored, and what it returns when that
+	// has ended. Default: nothing happens.
+	Restoring func() (ended func())
 }
 
 // DefaultConfig is complete except for Dir and Bus.
@@ -130,6 +134,7 @@ func DefaultConfig() Config {
 		Disk:         systemDisk{},
 		SegmentBytes: 16 << 20,
 		Clock:        func() int64 { return time.Now().UnixMilli() },
+		Restoring:    func() func() { return func() {} },
 	}
 }
 

@@ -37,7 +37,11 @@ func (s stateMachine) Restore(r io.ReadCloser) (err error) {
 	defer r.Close()
 	s.n.applyMu.Lock()
 	defer s.n.applyMu.Unlock()
-	if s.n.giveWay.run(func() { err = s.n.machine.Restore(r) }); err != nil {
+	s.n.giveWay.run(func() {
+		defer s.n.config.Restoring()()
+		err = s.n.machine.Restore(r)
+	})
+	if err != nil {
 		return err
 	}
 	s.n.progress.advance(s.n.machine)

@@ -1,13 +1,17 @@
 package cluster
 
-import "runtime"
+import (
+	"runtime"
+	"sync/atomic"
+)
 
-// giveWay runs what a node has to catch up with on a thread of low priority: other nodes and
-// programs on its machine come first, while a machine of its own is used to the full. Its
-// methods are for one goroutine.
+// giveWay runs what nobody waits for, such as what a node has to catch up with, on a thread of
+// low priority: other nodes and programs on its machine come first, while a machine of its own
+// is used to the full. Its methods are for one goroutine.
 type giveWay struct {
-	jobs chan func() // nil while there is no thread
-	done chan struct{}
+	jobs    chan func() // nil while there is no thread
+	done    chan struct{}
+	threads atomic.Int64 // that there have been
 }
 
 // behindEntries is how many entries beyond the one that it applies the leader has to have
@@ -24,6 +28,7 @@ func (n *Node) behind(index uint64) bool {
 func (g *giveWay) run(f func()) {
 	if g.jobs == nil {
 		g.jobs, g.done = make(chan func()), make(chan struct{})
+		g.threads.Add(1)
 		go g.thread(g.jobs, g.done)
 	}
 	g.jobs <- f

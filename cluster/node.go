@@ -54,7 +54,7 @@ type Node struct {
 	storage   *storage
 	transport *transport
 
-	leaderCommit atomic.Uint64 // the leader's commit index, as it last said
+	leaderCommit atomic.Uint64 // the highest commit index that a leader told of
 	appliedTerm  atomic.Uint64 // everything before this term has been applied, and something in it
 	appliedBytes atomic.Int64
 	roundNumber  atomic.Uint64

@@ -14,7 +14,9 @@ func (n *Node) screen(from <-chan raft.RPC, to chan<- raft.RPC) {
 		case rpc := <-from:
 			switch request := rpc.Command.(type) {
 			case *raft.AppendEntriesRequest:
-				n.leaderCommit.Store(request.LeaderCommitIndex)
+				if n.leaderCommit.Load() < request.LeaderCommitIndex { // a heartbeat has none
+					n.leaderCommit.Store(request.LeaderCommitIndex)
+				}
 				boundCommit(request)
 			case *raft.InstallSnapshotRequest:
 				if n.isPast(request) {

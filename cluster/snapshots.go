@@ -56,10 +56,12 @@ func (s *snapshots) run() {
 	}
 }
 
+// due has a node that is behind catch up first, unless its log becomes twice as long by that.
 func (s *snapshots) due() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.n.appliedBytes.Load()-s.since >= max(s.n.config.SnapshotBytes, s.size)
+	applied, enough := s.n.appliedBytes.Load()-s.since, max(s.n.config.SnapshotBytes, s.size)
+	return applied >= 2*enough || applied >= enough && !s.n.behind(s.n.machine.Index())
 }
 
 // save takes a snapshot and returns when it is on disk.

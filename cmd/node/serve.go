@@ -28,6 +28,7 @@ func (s *serveCommand) Run() error {
 	log := newLogger(os.Stderr, s.LogFormat, s.LogLevel)
 	slog.SetDefault(log)
 	clusterConfig.Logger = log
+	clusterConfig.Restoring = growFreely
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 
