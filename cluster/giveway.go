@@ -1,17 +1,13 @@
 package cluster
 
-import (
-	"runtime"
-	"sync/atomic"
-)
+import "runtime"
 
-// giveWay runs what nobody waits for, such as what a node has to catch up with, on a thread of
+// giveWay runs what no client waits for, or only one that asked for it (SAVE), on a thread of
 // low priority: other nodes and programs on its machine come first, while a machine of its own
 // is used to the full. Its methods are for one goroutine.
 type giveWay struct {
-	jobs    chan func() // nil while there is no thread
-	done    chan struct{}
-	threads atomic.Int64 // that there have been
+	jobs chan func() // nil while there is no thread
+	done chan struct{}
 }
 
 // behindEntries is how many entries beyond the one that it applies the leader has to have
@@ -28,7 +24,6 @@ func (n *Node) behind(index uint64) bool {
 func (g *giveWay) run(f func()) {
 	if g.jobs == nil {
 		g.jobs, g.done = make(chan func()), make(chan struct{})
-		g.threads.Add(1)
 		go g.thread(g.jobs, g.done)
 	}
 	g.jobs <- f

@@ -1,12 +1,8 @@
 package cluster
 
 import (
-	"os"
-	"path/filepath"
 	"runtime"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/raft"
 	"golang.org/x/sys/unix"
@@ -34,28 +30,6 @@ func TestGiveWay(t *testing.T) {
 	}
 	if got := priority(t); got != usual {
 		t.Errorf("priority %d, it was %d", got, usual)
-	}
-}
-
-// A node that comes back to a log which has gone on applies it with low priority.
-func TestCatchUpGivesWay(t *testing.T) {
-	c := newCluster(t, 3, nil)
-	behind := (c.leader() + 1) % 3
-	c.stop(behind)
-	for range 5 * behindEntries {
-		c.write(c.leader(), "INCR count")
-	}
-	before := lowThreads(t)
-	c.start(behind)
-	c.same()
-	if c.nodes[behind].giveWay.threads.Load() == 0 {
-		t.Error("nothing gave way")
-	}
-	for deadline := time.Now().Add(30 * time.Second); lowThreads(t) > before; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d threads of low priority are left", lowThreads(t)-before)
-		}
-		c.write(c.leader(), "INCR count") // the node has caught up when it applies one that comes alone
 	}
 }
 
@@ -92,28 +66,4 @@ func priority(t *testing.T) int {
 		t.Error(err)
 	}
 	return p
-}
-
-// lowThreads counts the threads of this process that are nicer than its first one.
-func lowThreads(t *testing.T) (count int) {
-	t.Helper()
-	niceness := func(path string) string {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return "" // it has just ended
-		}
-		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:])) // proc(5): field 3 on
-		return fields[16]
-	}
-	tasks, err := filepath.Glob("/proc/self/task/*/stat")
-	if err != nil || len(tasks) == 0 {
-		t.Fatal(tasks, err)
-	}
-	first := niceness("/proc/self/stat")
-	for _, task := range tasks {
-		if got := niceness(task); got != "" && got != first {
-			count++
-		}
-	}
-	return count
 }

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
 )
 
 // Go lets the heap double between two collections. A keyspace of a gigabyte would then
@@ -26,32 +27,48 @@ func gcPercent(live uint64) int {
 	return int(min(max(headroom*100/live, leastPercent), mostPercent))
 }
 
-// keepHeapSmall adjusts the share after each collection, unless GOGC is set.
-func keepHeapSmall() {
-	if os.Getenv("GOGC") != "" {
-		return
-	}
-	watchCollections(&collection{})
+// gcPolicy has the heap grow by gcPercent between two collections, unless GOGC is set.
+type gcPolicy struct {
+	mu      sync.Mutex
+	resting bool
 }
 
-// collection is garbage that tells of each collection: its finalizer runs after one.
+// watch adjusts the share after each collection.
+func (p *gcPolicy) watch() {
+	if os.Getenv("GOGC") == "" {
+		runtime.SetFinalizer(&collection{}, func(*collection) {
+			p.adjust()
+			p.watch()
+		})
+	}
+}
+
+// collection is garbage that tells of a collection: its finalizer runs after one.
 type collection struct{ _ [16]byte }
 
-func watchCollections(c *collection) {
-	runtime.SetFinalizer(c, func(*collection) {
-		debug.SetGCPercent(gcPercent(liveHeap()))
-		watchCollections(&collection{})
-	})
+// rest has nothing collected, short of GOMEMLIMIT, until what it returns is called. It is for
+// when a snapshot is restored: a keyspace that only grows has next to nothing to collect.
+func (p *gcPolicy) rest() (ended func()) {
+	set := func(resting bool) {
+		p.mu.Lock()
+		p.resting = resting
+		p.mu.Unlock()
+		p.adjust()
+	}
+	set(true)
+	return func() { set(false) }
 }
 
-// growFreely has nothing collected until what it returns is called, unless GOGC is set or
-// GOMEMLIMIT reached: while a snapshot is restored, a collection finds next to nothing.
-func growFreely() (ended func()) {
-	if os.Getenv("GOGC") != "" {
-		return func() {}
+func (p *gcPolicy) adjust() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case os.Getenv("GOGC") != "":
+	case p.resting:
+		debug.SetGCPercent(-1)
+	default:
+		debug.SetGCPercent(gcPercent(liveHeap()))
 	}
-	percent := debug.SetGCPercent(-1)
-	return func() { debug.SetGCPercent(percent) } // the next collection adjusts it
 }
 
 // liveHeap is how many bytes the last collection found in use.

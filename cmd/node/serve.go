@@ -28,7 +28,8 @@ func (s *serveCommand) Run() error {
 	log := newLogger(os.Stderr, s.LogFormat, s.LogLevel)
 	slog.SetDefault(log)
 	clusterConfig.Logger = log
-	clusterConfig.Restoring = growFreely
+	var gc gcPolicy
+	clusterConfig.Restoring = gc.rest
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 
@@ -37,7 +38,7 @@ func (s *serveCommand) Run() error {
 		return fmt.Errorf("listen for clients on %s: %w", s.Listen, err)
 	}
 	defer clients.Close()
-	keepHeapSmall()
+	gc.watch()
 
 	node, err := cluster.Open(context.Background(), clusterConfig)
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -109,35 +108,5 @@ func TestSize(t *testing.T) {
 		if err := new(size).UnmarshalText([]byte(text)); err == nil {
 			t.Errorf("%q is taken for a size", text)
 		}
-	}
-}
-
-func TestGCPercent(t *testing.T) {
-	for live, want := range map[uint64]int{1 << 20: mostPercent, 10 << 30: leastPercent} {
-		if got := gcPercent(live); got != want {
-			t.Errorf("%d bytes: %d, want %d", live, got, want)
-		}
-	}
-}
-
-func TestGrowFreely(t *testing.T) {
-	now := func() int {
-		percent := debug.SetGCPercent(-1)
-		debug.SetGCPercent(percent)
-		return percent
-	}
-	usual := now()
-	ended := growFreely()
-	if got := now(); got != -1 {
-		t.Errorf("the heap grows by %d%% until a collection", got)
-	}
-	ended()
-	if got := now(); got != usual {
-		t.Errorf("%d%% afterwards, it was %d%%", got, usual)
-	}
-	t.Setenv("GOGC", "50")
-	growFreely()
-	if got := now(); got != usual {
-		t.Errorf("%d%% although GOGC is set, it was %d%%", got, usual)
 	}
 }
