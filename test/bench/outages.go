@@ -41,6 +41,7 @@ const (
 	phaseRuns    = 5   // a phase is so many times as long as a run: snapshots come and go in it
 	pieceSeconds = 0.5 // of one run of redis-benchmark: phases consist of such
 	catchUpLimit = 5 * time.Minute
+	saveLimit    = time.Minute
 )
 
 // cost is one outage: the rates before, meanwhile and after.
@@ -119,11 +120,21 @@ func (s *servers) fillSaved(keys int) error {
 		}
 	}
 	for _, n := range s.cluster.Nodes {
-		if _, err := n.Do("SAVE"); err != nil {
+		if err := save(n); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// save has a node take a snapshot, after the one that it may be taking by itself.
+func save(n *harness.Node) error {
+	for deadline := time.Now().Add(saveLimit); ; time.Sleep(100 * time.Millisecond) {
+		_, err := n.Do("SAVE")
+		if err == nil || !strings.Contains(err.Error(), "already in progress") || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 // outage measures one.
