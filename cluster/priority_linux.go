@@ -2,7 +2,7 @@ package cluster
 
 import "golang.org/x/sys/unix"
 
-// niceness is less than a thirtieth of a processor that another thread wants all the time. With
+// niceness is about a thirtieth of a processor that another thread wants all the time. With
 // more, three nodes on two processors lost a fifth of their throughput while one caught up.
 const niceness = 15
 
