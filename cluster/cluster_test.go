@@ -298,9 +298,13 @@ func TestCountersThroughLeaderChanges(t *testing.T) {
 		}()
 	}
 	for range rounds {
-		for enough := all.Load() + 100; all.Load() < enough && !t.Failed(); {
-			time.Sleep(time.Millisecond)
-		}
+		enough := all.Load() + 100
+		c.eventually(func() error {
+			if now := all.Load(); now < enough && !t.Failed() {
+				return fmt.Errorf("%d writes, want %d", now, enough)
+			}
+			return nil
+		})
 		if err := c.nodes[c.leader()].TransferLeadership(context.Background()); err != nil {
 			t.Error(err)
 		}
@@ -318,9 +322,14 @@ func TestAppliedAfterLeadershipWasLost(t *testing.T) {
 	leader, follower := c.nodes[lead], (lead+1)%3
 	c.write(follower, "SET k 1")
 
-	// The follower would answer as soon as it has applied the entry itself.
-	leader.applyMu.Lock()
-	c.nodes[follower].applyMu.Lock()
+	hold := func(n *Node) (release func()) {
+		n.applyMu.Lock()
+		return sync.OnceFunc(n.applyMu.Unlock)
+	}
+	releaseLeader := hold(leader)
+	defer releaseLeader()
+	releaseFollower := hold(c.nodes[follower]) // it would answer when it has applied the entry itself
+	defer releaseFollower()
 	committed := leader.raft().CommitIndex()
 	got := make(chan string, 1)
 	go func() { got <- c.write(follower, "INCR k") }()
@@ -333,13 +342,13 @@ func TestAppliedAfterLeadershipWasLost(t *testing.T) {
 		})
 	}
 	commits(committed)
-	leader.route.set("")
-	leader.applyMu.Unlock()
-	for leader.machine.Index() <= committed {
-		leader.route.set("") // raft still leads, which the node finds out within 100 ms
+	leader.route.set("") // raft still leads, which the node finds out within 100 ms
+	releaseLeader()
+	for deadline := time.Now().Add(time.Second); leader.machine.Index() <= committed && time.Now().Before(deadline); {
+		leader.route.set("") // should it have found out before it applies the entry
 	}
 	commits(committed + 1) // it is sent again
-	c.nodes[follower].applyMu.Unlock()
+	releaseFollower()
 	if got, want := <-got, string(fsm.Int(2)); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
