@@ -67,19 +67,28 @@ func openStable(disk Disk, path string) (s stableStore, err error) {
 	return s, err
 }
 
+// Set is called by raft's goroutine for a vote, and by others for keys of the node's own, which
+// must leave the held term alone.
 func (s stableStore) Set(key, value []byte) error {
-	if bytes.Equal(key, voteTermKey) {
+	switch {
+	case bytes.Equal(key, voteTermKey):
 		if _, err := s.Get(voteKey); err == nil { // there is no earlier vote without it
 			*s.heldTerm = bytes.Clone(value)
 			return nil
 		}
+	case bytes.Equal(key, voteKey):
+		return s.setCandidate(value)
 	}
-	err := s.set(key, value)
-	if term := *s.heldTerm; err == nil && bytes.Equal(key, voteKey) && term != nil {
-		*s.heldTerm = nil
-		err = s.set(voteTermKey, term)
+	return s.set(key, value)
+}
+
+func (s stableStore) setCandidate(candidate []byte) error {
+	if err := s.set(voteKey, candidate); err != nil || *s.heldTerm == nil {
+		return err
 	}
-	return err
+	term := *s.heldTerm
+	*s.heldTerm = nil
+	return s.set(voteTermKey, term)
 }
 
 func (s stableStore) set(key, value []byte) error {

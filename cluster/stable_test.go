@@ -73,3 +73,28 @@ func TestVoteAfterCrash(t *testing.T) {
 		s.Close()
 	}
 }
+
+// The quarantine notes itself while raft votes: for the race detector.
+func TestNoteDuringVote(t *testing.T) {
+	s, err := openStable(systemDisk{}, t.TempDir()+"/stable.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	noted := make(chan error, 1)
+	go func() { noted <- s.Set(divergedKey, []byte{1}) }()
+	for term := uint64(2); term < 5; term++ {
+		if err := errors.Join(s.SetUint64(termKey, term), s.SetUint64(voteTermKey, term), s.Set(voteKey, []byte("a"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := <-noted; err != nil {
+		t.Fatal(err)
+	}
+	if note, err := s.Get(divergedKey); err != nil || len(note) == 0 {
+		t.Errorf("the note is %q, %v", note, err)
+	}
+	if term, err := s.GetUint64(voteTermKey); err != nil || term != 4 {
+		t.Errorf("the vote is of term %d, %v, want 4", term, err)
+	}
+}
