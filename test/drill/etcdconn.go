@@ -33,8 +33,8 @@ func (c *etcdConn) Close() error {
 	return nil
 }
 
-// Do is GET, SET and INCR; the last is a read, and a write under the condition that
-// nobody has written since.
+// Do is GET, SET, DEL of up to 128 keys, and INCR; the last is a read, and a write under the
+// condition that nobody has written since.
 func (c *etcdConn) Do(args ...string) (any, error) {
 	key := []byte(args[1])
 	switch args[0] {
@@ -46,6 +46,12 @@ func (c *etcdConn) Do(args ...string) (any, error) {
 		return string(value), nil
 	case "SET":
 		return "OK", c.call("kv/put", etcdPut{key, []byte(args[2])}, nil)
+	case "DEL":
+		var all etcdTxn
+		for _, key := range args[1:] {
+			all.Success = append(all.Success, etcdRequest{Delete: &etcdKey{[]byte(key)}})
+		}
+		return "OK", c.call("kv/txn", all, nil)
 	case "INCR":
 		return c.increment(key)
 	}
@@ -66,10 +72,11 @@ type (
 		Revision string `json:"mod_revision"`
 	}
 	etcdRequest struct {
-		Put etcdPut `json:"request_put"`
+		Put    *etcdPut `json:"request_put,omitempty"`
+		Delete *etcdKey `json:"request_delete_range,omitempty"`
 	}
 	etcdTxn struct {
-		Compare []etcdCompare `json:"compare"`
+		Compare []etcdCompare `json:"compare,omitempty"`
 		Success []etcdRequest `json:"success"`
 	}
 )
@@ -101,7 +108,7 @@ func (c *etcdConn) increment(key []byte) (any, error) {
 		count++
 		var answer struct{ Succeeded bool }
 		err = c.call("kv/txn", etcdTxn{
-			[]etcdCompare{{key, "MOD", revision}}, []etcdRequest{{etcdPut{key, strconv.AppendInt(nil, count, 10)}}},
+			[]etcdCompare{{key, "MOD", revision}}, []etcdRequest{{Put: &etcdPut{key, strconv.AppendInt(nil, count, 10)}}},
 		}, &answer)
 		if err != nil || answer.Succeeded {
 			return count, err

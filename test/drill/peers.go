@@ -222,7 +222,8 @@ func (c *comparison) crowds(p peer, k kind, victim *harness.Node, round int) []c
 }
 
 // fault lets new clients loose on a store, breaks the node that leads, waits until all of
-// them are served, mends it, and looks at what is there once the store is whole again.
+// them are served, mends it, and looks at what is there once the store is whole again. The
+// clients' keys are removed: every fault finds the same store.
 func (c *comparison) fault(p peer, k kind, round int) error {
 	victim, err := p.leader()
 	if err != nil {
@@ -291,6 +292,9 @@ func (c *comparison) fault(p peer, k kind, round int) error {
 			return fmt.Errorf("%s: nobody was served at all", crowds[i].name)
 		}
 		c.outcome(p, k, crowds[i].name).add(findings)
+		if err := load.Clear(crowds[i].addrs[0]); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -29,6 +29,7 @@ type client struct {
 
 	booked int64 // increments found to be duplicated; under the load's mutex
 
+	round      int64 // the last that began
 	unknown    int64 // increments without an answer since the last that had one
 	surplus    int64 // increments that its own replies show to be duplicated
 	register   int64 // what the register was last set to, acknowledged
@@ -48,11 +49,12 @@ func (c *client) run() {
 			c.conn.Close()
 		}
 	}()
-	for round := int64(1); !c.load.stopped(); round++ {
+	for !c.load.stopped() {
+		c.round++
 		c.count()
-		c.set(round)
-		if round%every == 0 {
-			c.leave(round)
+		c.set(c.round)
+		if c.round%every == 0 {
+			c.leave(c.round)
 		}
 		c.look()
 		time.Sleep(time.Duration(c.load.interval.Load()))

@@ -13,7 +13,7 @@ import (
 	"holdfast/test/harness"
 )
 
-// server is a keyspace with GET, SET, INCR and TTL whose faults can be switched on.
+// server is a keyspace with GET, SET, INCR, TTL and DEL whose faults can be switched on.
 type server struct {
 	mu     sync.Mutex
 	data   map[string]string
@@ -67,6 +67,11 @@ func (s *server) run(args []string) string {
 		return ":" + s.data[args[1]]
 	case "TTL":
 		return ":3600"
+	case "DEL":
+		for _, key := range args[1:] {
+			delete(s.data, key)
+		}
+		return fmt.Sprint(":", len(args)-1)
 	}
 	value, ok := s.data[args[1]]
 	if !ok {
@@ -129,6 +134,9 @@ func TestFindings(t *testing.T) {
 			}
 			if findings.Writes < 1500 || test.found(findings) == 0 {
 				t.Fatalf("not found: %v", findings)
+			}
+			if err := load.Clear(addr); err != nil || len(s.data) > 0 {
+				t.Errorf("%d keys are there after Clear, %v", len(s.data), err)
 			}
 		})
 	}
