@@ -238,6 +238,20 @@ func TestDamagedSnapshot(t *testing.T) {
 		d.change(meta, func(data []byte) []byte { return bytes.Replace(data, []byte(`"ID":"n1"`), []byte(`"ID":"n3"`), 1) })
 		d.wantRefused(meta, "damaged")
 	})
+	t.Run("a member is another one in the later of two of one entry", func(t *testing.T) {
+		d := newDamaged(t, 5, 30, 30) // raft starts from that one
+		meta := filepath.Join(filepath.Dir(state(d, 1)), "meta.json")
+		d.change(meta, func(data []byte) []byte { return bytes.Replace(data, []byte(`"ID":"n1"`), []byte(`"ID":"n3"`), 1) })
+		d.wantKeys(damagedKeys)
+	})
+	t.Run("its checksum is gone", func(t *testing.T) {
+		d := newDamaged(t, 5, 10, 30)
+		sum := filepath.Join(filepath.Dir(state(d, 1)), metaSum)
+		if err := os.Remove(sum); err != nil {
+			t.Fatal(err)
+		}
+		d.wantRefused(filepath.Dir(sum), "damaged", metaSum)
+	})
 	t.Run("an older one is of no use", func(t *testing.T) {
 		d := newDamaged(t, 5, 10, 30)
 		d.change(state(d, 0), flip)

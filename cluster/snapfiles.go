@@ -22,8 +22,8 @@ import (
 )
 
 // snapshotFiles is a snapshot as raft's FileSnapshotStore keeps it: a directory with the
-// state in state.bin, and in meta.json its size and CRC-64. It gets its name when both
-// are on disk.
+// state in state.bin, and in meta.json its size and CRC-64. It gets its name when both,
+// and the checksum of meta.json in meta.sum, are on disk.
 type snapshotFiles struct {
 	dir         string
 	term, index uint64
@@ -76,7 +76,8 @@ func checkStart(disk Disk, dir string, log raft.LogStore, logger *slog.Logger) (
 	return last, nil
 }
 
-// listSnapshots lists the snapshots that were finished, newest first.
+// listSnapshots lists the snapshots that were finished, the one that raft takes first: of two
+// of one entry the one with the later name.
 func listSnapshots(disk Disk, dir string) ([]snapshotFiles, error) {
 	names, err := disk.List(dir)
 	if err != nil {
@@ -98,17 +99,16 @@ func listSnapshots(disk Disk, dir string) ([]snapshotFiles, error) {
 			list = append(list, snapshotFiles{filepath.Join(dir, name), numbers[0], numbers[1]})
 		}
 	}
-	slices.SortFunc(list, func(a, b snapshotFiles) int { return cmp.Compare(b.index, a.index) })
+	slices.SortFunc(list, func(a, b snapshotFiles) int {
+		return cmp.Or(cmp.Compare(b.term, a.term), cmp.Compare(b.index, a.index), strings.Compare(b.dir, a.dir))
+	})
 	return list, nil
 }
 
 // check reads the files through.
 func (s snapshotFiles) check(disk Disk) error {
 	path := filepath.Join(s.dir, "meta.json")
-	var meta struct {
-		raft.SnapshotMeta
-		CRC []byte
-	}
+	var meta snapshotMeta
 	data, err := readFile(disk, path)
 	if err == nil {
 		err = json.Unmarshal(data, &meta)
@@ -148,26 +148,38 @@ func (s snapshotFiles) check(disk Disk) error {
 	return errDamaged("%s is damaged (%s)", path, where)
 }
 
+// snapshotMeta is what raft's FileSnapshotStore writes to meta.json.
+type snapshotMeta struct {
+	raft.SnapshotMeta
+	CRC []byte // CRC-64 of state.bin, ECMA polynomial
+}
+
 // metaSum is the file with the checksum of a snapshot's meta.json, in which raft keeps who
 // the members are without one.
 const metaSum = "meta.sum"
 
-// sumMeta is called when a snapshot is whole.
-func sumMeta(disk Disk, dir string) error {
-	meta, err := readFile(disk, filepath.Join(dir, "meta.json"))
+// writeMetaSum is called before raft gives a snapshot its name: none has a name and no checksum.
+// What raft will write to meta.json is what it wrote when it began, with the state's size and
+// checksum.
+func writeMetaSum(disk Disk, dir string, size int64, crc []byte) error {
+	data, err := readFile(disk, filepath.Join(dir, "meta.json"))
 	if err != nil {
 		return err
 	}
-	return writeFileSync(disk, filepath.Join(dir, metaSum), fmt.Appendf(nil, "%08x", crc32.Checksum(meta, castagnoli)))
+	var meta snapshotMeta
+	if err := json.Unmarshal(data, &meta); err != nil {
+		return err
+	}
+	meta.Size, meta.CRC = size, crc
+	var final bytes.Buffer
+	if err := json.NewEncoder(&final).Encode(meta); err != nil {
+		return err
+	}
+	return writeFileSync(disk, filepath.Join(dir, metaSum), fmt.Appendf(nil, "%08x", crc32.Checksum(final.Bytes(), castagnoli)))
 }
 
-// checkMeta accepts a snapshot without that file: a crash may have come before it, and an
-// older version did not write it.
 func checkMeta(disk Disk, dir string, meta []byte) error {
 	sum, err := readFile(disk, filepath.Join(dir, metaSum))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
 	if err == nil && string(sum) != fmt.Sprintf("%08x", crc32.Checksum(meta, castagnoli)) {
 		err = errors.New("its checksum is wrong")
 	}

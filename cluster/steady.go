@@ -3,6 +3,8 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"hash"
+	"hash/crc64"
 	"os"
 	"path/filepath"
 
@@ -29,7 +31,10 @@ func (s steadySnapshots) Create(version raft.SnapshotVersion, index, term uint64
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the snapshot that raft has begun: %w", err), sink.Cancel())
 	}
-	return &steadySink{SnapshotSink: sink, file: file, disk: s.disk, dir: filepath.Join(s.dir, sink.ID())}, nil
+	return &steadySink{
+		SnapshotSink: sink, file: file, disk: s.disk, dir: filepath.Join(s.dir, sink.ID()+".tmp"),
+		sum: crc64.New(crc64.MakeTable(crc64.ECMA)),
+	}, nil
 }
 
 // steadyBytes is how much of a snapshot is written between two visits to the disk.
@@ -38,13 +43,18 @@ const steadyBytes = 2 << 20
 type steadySink struct {
 	raft.SnapshotSink
 	file    File // what the sink writes to; the sink itself syncs the last of it
-	written int
+	written int  // since the last visit
 	disk    Disk
-	dir     string // the snapshot's, once it is whole
+	dir     string // where the snapshot is until it is whole
+	size    int64
+	sum     hash.Hash64 // of all that was written, as raft's own
+	closed  bool
 }
 
 func (s *steadySink) Write(p []byte) (int, error) {
 	n, err := s.SnapshotSink.Write(p)
+	s.size += int64(n)
+	s.sum.Write(p[:n])
 	if s.written += n; err == nil && s.written >= steadyBytes {
 		s.written = 0
 		err = s.file.Datasync()
@@ -52,12 +62,17 @@ func (s *steadySink) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// Close is called by who writes the state, and again by raft.
 func (s *steadySink) Close() error {
-	s.file.Close()
-	if err := s.SnapshotSink.Close(); err != nil {
-		return err
+	if s.closed {
+		return nil
 	}
-	return sumMeta(s.disk, s.dir)
+	s.closed = true
+	s.file.Close()
+	if err := writeMetaSum(s.disk, s.dir, s.size, s.sum.Sum(nil)); err != nil {
+		return errors.Join(fmt.Errorf("the snapshot's checksum: %w", err), s.SnapshotSink.Cancel())
+	}
+	return s.SnapshotSink.Close()
 }
 
 func (s *steadySink) Cancel() error {

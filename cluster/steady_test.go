@@ -2,7 +2,9 @@ package cluster
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"log/slog"
 	"path/filepath"
 	"testing"
 
@@ -73,5 +75,48 @@ func TestSnapshotsAreWrittenSteadily(t *testing.T) {
 	}
 	if list, err := s.snapshots.List(); err != nil || len(list) != 1 {
 		t.Errorf("a snapshot that was given up is there: %v, %v", list, err)
+	}
+}
+
+// endingStore has the process end as soon as a snapshot has its name.
+type endingStore struct{ raft.SnapshotStore }
+
+type endingSink struct{ raft.SnapshotSink }
+
+func (s endingStore) Create(version raft.SnapshotVersion, index, term uint64, configuration raft.Configuration,
+	configurationIndex uint64, trans raft.Transport) (raft.SnapshotSink, error) {
+	sink, err := s.SnapshotStore.Create(version, index, term, configuration, configurationIndex, trans)
+	return endingSink{sink}, err
+}
+
+func (s endingSink) Close() error { return errors.Join(s.SnapshotSink.Close(), errCrashed) }
+
+// A snapshot that a crash has left is there with the checksum of who the members are, or not
+// at all.
+func TestSnapshotAfterCrash(t *testing.T) {
+	disk, dir := systemDisk{}, t.TempDir()
+	store, err := disk.Snapshots(dir, 2, raftLogger(slog.New(slog.DiscardHandler)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	members := raft.Configuration{Servers: []raft.Server{{ID: "n<1>", Address: "h:1"}, {ID: "n2", Address: "h:2", Suffrage: raft.Nonvoter}}}
+	_, trans := raft.NewInmemTransport("")
+	s := steadySnapshots{endingStore{store}, disk, filepath.Join(dir, "snapshots")}
+	sink, err := s.Create(raft.SnapshotVersionMax, 7, 1, members, 1, trans)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sink.Write([]byte("state")); err != nil {
+		t.Fatal(err)
+	}
+	if err := sink.Close(); !errors.Is(err, errCrashed) {
+		t.Fatal(err)
+	}
+	list, err := listSnapshots(disk, s.dir)
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%d snapshots, %v", len(list), err)
+	}
+	if err := list[0].check(disk); err != nil {
+		t.Error(err)
 	}
 }
