@@ -76,6 +76,27 @@ func checkStart(disk Disk, dir string, log raft.LogStore, logger *slog.Logger) (
 	return last, nil
 }
 
+// unfinished is how the name of a snapshot ends that is being written.
+const unfinished = ".tmp"
+
+// dropUnfinished removes what a crash has left of snapshots that were being written: raft does
+// not, and each is as large as the keyspace.
+func dropUnfinished(disk Disk, dir string, logger *slog.Logger) error {
+	names, err := disk.List(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, unfinished) {
+			logger.Info("drop an unfinished snapshot", "name", name)
+			if err := disk.RemoveAll(filepath.Join(dir, name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // listSnapshots lists the snapshots that were finished, the one that raft takes first: of two
 // of one entry the one with the later name.
 func listSnapshots(disk Disk, dir string) ([]snapshotFiles, error) {
@@ -92,7 +113,7 @@ func listSnapshots(disk Disk, dir string) ([]snapshotFiles, error) {
 		}
 		for i, part := range parts {
 			if numbers[i], err = strconv.ParseUint(part, 10, 64); err != nil {
-				break // unfinished ones end in ".tmp"
+				break // unfinished
 			}
 		}
 		if err == nil {

@@ -27,12 +27,12 @@ func (s steadySnapshots) Create(version raft.SnapshotVersion, index, term uint64
 	if err != nil {
 		return nil, err
 	}
-	file, err := s.disk.Open(filepath.Join(s.dir, sink.ID()+".tmp", "state.bin"), os.O_WRONLY)
+	file, err := s.disk.Open(filepath.Join(s.dir, sink.ID()+unfinished, "state.bin"), os.O_WRONLY)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the snapshot that raft has begun: %w", err), sink.Cancel())
 	}
 	return &steadySink{
-		SnapshotSink: sink, file: file, disk: s.disk, dir: filepath.Join(s.dir, sink.ID()+".tmp"),
+		SnapshotSink: sink, file: file, disk: s.disk, dir: filepath.Join(s.dir, sink.ID()+unfinished),
 		sum: crc64.New(crc64.MakeTable(crc64.ECMA)),
 	}, nil
 }
@@ -70,12 +70,16 @@ func (s *steadySink) Close() error {
 	s.closed = true
 	s.file.Close()
 	if err := writeMetaSum(s.disk, s.dir, s.size, s.sum.Sum(nil)); err != nil {
-		return errors.Join(fmt.Errorf("the snapshot's checksum: %w", err), s.SnapshotSink.Cancel())
+		return errors.Join(fmt.Errorf("the snapshot's checksum: %w", err), s.Cancel())
 	}
-	return s.SnapshotSink.Close()
+	if err := s.SnapshotSink.Close(); err != nil {
+		return errors.Join(err, s.disk.RemoveAll(s.dir))
+	}
+	return nil
 }
 
+// Cancel removes what was written, which raft's own leaves there when the disk is full.
 func (s *steadySink) Cancel() error {
 	s.file.Close()
-	return s.SnapshotSink.Cancel()
+	return errors.Join(s.SnapshotSink.Cancel(), s.disk.RemoveAll(s.dir))
 }

@@ -78,6 +78,62 @@ func TestSnapshotsAreWrittenSteadily(t *testing.T) {
 	}
 }
 
+// What a full disk, or a crash, leaves of a snapshot does not stay on the disk.
+func TestUnfinishedSnapshotsAreRemoved(t *testing.T) {
+	config := DefaultConfig()
+	config.Dir, config.Logger = t.TempDir(), slog.New(slog.DiscardHandler)
+	begin := func(s *storage, store raft.SnapshotStore) raft.SnapshotSink {
+		sink, err := steadySnapshots{store, config.Disk, filepath.Join(s.dir, "snapshots")}.Create(raft.SnapshotVersionMax, 7, 1, raft.Configuration{}, 1, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := sink.Write([]byte("state")); err != nil {
+			t.Fatal(err)
+		}
+		return sink
+	}
+	open := func(new bool) (*storage, raft.SnapshotStore) {
+		s, err := openStorage(&config, "", new, &diskHealth{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s, s.snapshots.(steadySnapshots).SnapshotStore
+	}
+	wantNone := func(when string) {
+		if left, _ := filepath.Glob(filepath.Join(config.Dir, raftDir, "snapshots", "*")); len(left) > 0 {
+			t.Errorf("%s: %v", when, left)
+		}
+	}
+	s, store := open(true)
+	if err := begin(s, fullStore{store}).Cancel(); !errors.Is(err, errCrashed) {
+		t.Error(err)
+	}
+	wantNone("given up")
+	if err := begin(s, fullStore{store}).Close(); !errors.Is(err, errCrashed) {
+		t.Error(err)
+	}
+	wantNone("not written to its end")
+	begin(s, store)
+	s.Close()
+	s, _ = open(false)
+	s.Close()
+	wantNone("after a restart")
+}
+
+// fullStore fails when a snapshot ends, and leaves it there.
+type fullStore struct{ raft.SnapshotStore }
+
+type fullSink struct{ raft.SnapshotSink }
+
+func (s fullStore) Create(version raft.SnapshotVersion, index, term uint64, configuration raft.Configuration,
+	configurationIndex uint64, trans raft.Transport) (raft.SnapshotSink, error) {
+	sink, err := s.SnapshotStore.Create(version, index, term, configuration, configurationIndex, trans)
+	return fullSink{sink}, err
+}
+
+func (fullSink) Close() error  { return errCrashed }
+func (fullSink) Cancel() error { return errCrashed }
+
 // endingStore has the process end as soon as a snapshot has its name.
 type endingStore struct{ raft.SnapshotStore }
 

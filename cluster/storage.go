@@ -83,6 +83,9 @@ func openStorage(c *Config, clusterID string, fresh bool, health *diskHealth) (s
 		return s, err
 	}
 	s.snapshots = steadySnapshots{snapshots, c.Disk, filepath.Join(dir, "snapshots")}
+	if err := dropUnfinished(c.Disk, filepath.Join(dir, "snapshots"), c.Logger); err != nil {
+		return s, err
+	}
 	covered, err := checkStart(c.Disk, dir, s.log, c.Logger)
 	if err != nil {
 		return s, err

@@ -127,6 +127,14 @@ var mutations = []mutation{
 		file: "cluster/snapfiles.go", old: "err = checkMeta(disk, s.dir, data)", new: "_ = checkMeta",
 		pkg: "cluster", test: "TestDamagedSnapshot",
 	}, {
+		name: "look at another snapshot than raft takes",
+		file: "cluster/snapfiles.go", old: "strings.Compare(b.dir, a.dir)", new: "strings.Compare(a.dir, b.dir)",
+		pkg: "cluster", test: "TestDamagedSnapshot",
+	}, {
+		name: "give a snapshot its name before its checksum",
+		file: "cluster/steady.go", old: "if err := writeMetaSum(s.disk, s.dir, s.size, s.sum.Sum(nil)); err != nil {", new: "var err error; if _ = writeMetaSum; err != nil {",
+		pkg: "cluster", test: "TestSnapshotAfterCrash",
+	}, {
 		name: "notice silence later after having led",
 		file: "cluster/silence.go", old: "case leader == \"\" || leader != s.leader:", new: "case leader != s.leader:",
 		pkg: "cluster", test: "TestSilence",
