@@ -259,6 +259,41 @@ func TestDamagedSnapshot(t *testing.T) {
 	})
 }
 
+// A snapshot that is damaged while the leader runs is not sent to a follower: there is another.
+func TestSnapshotDamagedBeforeItIsSent(t *testing.T) {
+	t.Parallel()
+	for _, damage := range []struct{ file, old, new string }{
+		{"meta.json", `"ID":"n2"`, `"ID":"n7"`},
+		{"state.bin", "value-1", "value-3"},
+	} {
+		t.Run(damage.file, func(t *testing.T) {
+			// Of Bolt, from which an entry that is deleted is gone at once.
+			c := newCluster(t, 3, func(config *Config) { config.TrailingLogs, config.LogStore = 5, "bolt" })
+			c.lead(0)
+			const lead, behind = 0, 1
+			c.stop(behind)
+			for k := range damagedKeys {
+				c.write(lead, fmt.Sprintf("SET k%d value-%d", k, k))
+			}
+			if err := c.nodes[lead].Save(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			files, _ := filepath.Glob(filepath.Join(c.config(lead).Dir, "raft/snapshots/*", damage.file))
+			d := damaged{testCluster: c}
+			d.change(files[len(files)-1], func(data []byte) []byte {
+				changed := bytes.Replace(data, []byte(damage.old), []byte(damage.new), 1)
+				if bytes.Equal(changed, data) {
+					t.Fatalf("no %s in %s", damage.old, damage.file)
+				}
+				return changed
+			})
+			c.start(behind)
+			c.eventually(c.nodes[behind].Ready)
+			c.same()
+		})
+	}
+}
+
 // The same where the log is in a Bolt file, and in the one that has term and vote.
 func TestDamagedBolt(t *testing.T) {
 	c := newCluster(t, 1, func(config *Config) { config.LogStore = "bolt" })

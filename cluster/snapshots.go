@@ -57,7 +57,11 @@ func (s *snapshots) run() {
 }
 
 // due has a node that is behind catch up first, unless its log becomes twice as long by that.
+// In place of a damaged snapshot, which cannot be sent to anybody, one is due at once.
 func (s *snapshots) due() bool {
+	if s.n.storage.damaged.Load() {
+		return true
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	applied, enough := s.n.appliedBytes.Load()-s.since, max(s.n.config.SnapshotBytes, s.size)
@@ -98,6 +102,7 @@ func (s *snapshots) save() error {
 	s.took = time.Since(s.began)
 	if err == nil {
 		s.saves++
+		s.n.storage.damaged.Store(false)
 		s.since, s.last = applied, time.Now()
 	}
 	s.mu.Unlock()

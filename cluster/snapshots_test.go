@@ -8,7 +8,7 @@ import (
 
 // A node that is behind puts its snapshot off, but not for ever.
 func TestSnapshotWaitsForCatchingUp(t *testing.T) {
-	n := &Node{config: Config{SnapshotBytes: 100}, machine: fsm.New(), route: &route{}}
+	n := &Node{config: Config{SnapshotBytes: 100}, machine: fsm.New(), route: &route{}, storage: &storage{}}
 	s := &snapshots{n: n}
 	for _, test := range []struct {
 		bytes  int64

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"hash"
 	"hash/crc64"
+	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/hashicorp/raft"
 )
@@ -17,8 +19,31 @@ import (
 // wait for, queue behind hundreds of megabytes.
 type steadySnapshots struct {
 	raft.SnapshotStore
-	disk Disk
-	dir  string // where the store keeps its files
+	disk    Disk
+	dir     string       // where the store keeps its files
+	damaged *atomic.Bool // set when a snapshot could not be read: another one is needed
+}
+
+// Open believes what a snapshot says of the members only if its checksum is right: the leader
+// sends it to others.
+func (s steadySnapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
+	meta, state, err := s.SnapshotStore.Open(id)
+	if err == nil {
+		path := filepath.Join(s.dir, id, "meta.json")
+		data, damage := readFile(s.disk, path)
+		if damage == nil {
+			damage = checkMeta(s.disk, filepath.Join(s.dir, id), data)
+		}
+		if damage != nil {
+			state.Close()
+			err = errDamaged("%s is damaged (%v)", path, damage)
+		}
+	}
+	if err != nil {
+		s.damaged.Store(true)
+		return nil, nil, err
+	}
+	return meta, state, nil
 }
 
 func (s steadySnapshots) Create(version raft.SnapshotVersion, index, term uint64, configuration raft.Configuration,

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/hashicorp/raft"
@@ -83,7 +84,7 @@ func TestUnfinishedSnapshotsAreRemoved(t *testing.T) {
 	config := DefaultConfig()
 	config.Dir, config.Logger = t.TempDir(), slog.New(slog.DiscardHandler)
 	begin := func(s *storage, store raft.SnapshotStore) raft.SnapshotSink {
-		sink, err := steadySnapshots{store, config.Disk, filepath.Join(s.dir, "snapshots")}.Create(raft.SnapshotVersionMax, 7, 1, raft.Configuration{}, 1, nil)
+		sink, err := steadySnapshots{store, config.Disk, filepath.Join(s.dir, "snapshots"), &s.damaged}.Create(raft.SnapshotVersionMax, 7, 1, raft.Configuration{}, 1, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -157,7 +158,7 @@ func TestSnapshotAfterCrash(t *testing.T) {
 	}
 	members := raft.Configuration{Servers: []raft.Server{{ID: "n<1>", Address: "h:1"}, {ID: "n2", Address: "h:2", Suffrage: raft.Nonvoter}}}
 	_, trans := raft.NewInmemTransport("")
-	s := steadySnapshots{endingStore{store}, disk, filepath.Join(dir, "snapshots")}
+	s := steadySnapshots{endingStore{store}, disk, filepath.Join(dir, "snapshots"), new(atomic.Bool)}
 	sink, err := s.Create(raft.SnapshotVersionMax, 7, 1, members, 1, trans)
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
@@ -38,6 +39,7 @@ type storage struct {
 	health    *diskHealth
 	prepare   func() error // makes sure that the log has a place for what comes next
 	probing   baton        // see probe; Close keeps it
+	damaged   atomic.Bool  // a snapshot could not be read
 	closers   []io.Closer
 }
 
@@ -82,7 +84,7 @@ func openStorage(c *Config, clusterID string, fresh bool, health *diskHealth) (s
 	if err != nil {
 		return s, err
 	}
-	s.snapshots = steadySnapshots{snapshots, c.Disk, filepath.Join(dir, "snapshots")}
+	s.snapshots = steadySnapshots{snapshots, c.Disk, filepath.Join(dir, "snapshots"), &s.damaged}
 	if err := dropUnfinished(c.Disk, filepath.Join(dir, "snapshots"), c.Logger); err != nil {
 		return s, err
 	}

@@ -135,6 +135,10 @@ var mutations = []mutation{
 		file: "cluster/steady.go", old: "if err := writeMetaSum(s.disk, s.dir, s.size, s.sum.Sum(nil)); err != nil {", new: "var err error; if _ = writeMetaSum; err != nil {",
 		pkg: "cluster", test: "TestSnapshotAfterCrash",
 	}, {
+		name: "send a damaged list of members to others",
+		file: "cluster/steady.go", old: "damage = checkMeta(s.disk, filepath.Join(s.dir, id), data)", new: "_, _ = checkMeta, data",
+		pkg: "cluster", test: "TestSnapshotDamagedBeforeItIsSent",
+	}, {
 		name: "notice silence later after having led",
 		file: "cluster/silence.go", old: "case leader == \"\" || leader != s.leader:", new: "case leader != s.leader:",
 		pkg: "cluster", test: "TestSilence",
