@@ -4,12 +4,17 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
 
 	"holdfast/fsm"
 )
@@ -257,6 +262,37 @@ func TestDamagedSnapshot(t *testing.T) {
 		d.change(state(d, 0), flip)
 		d.wantKeys(damagedKeys)
 	})
+}
+
+// unreadableDisk has its newest snapshot damaged after it was looked at, at the start.
+type unreadableDisk struct{ systemDisk }
+
+type unreadableStore struct{ raft.SnapshotStore }
+
+func (d unreadableDisk) Snapshots(dir string, retain int, log hclog.Logger) (raft.SnapshotStore, error) {
+	s, err := d.systemDisk.Snapshots(dir, retain, log)
+	return unreadableStore{s}, err
+}
+
+func (s unreadableStore) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
+	if list, err := s.List(); err != nil || list[0].ID == id {
+		return nil, nil, errors.Join(err, errors.New("CRC mismatch"))
+	}
+	return s.SnapshotStore.Open(id)
+}
+
+// Raft starts from the newest snapshot or not at all: the log goes on from no other.
+func TestNoOlderSnapshot(t *testing.T) {
+	config := newDamaged(t, 5, 10, 30).config(0)
+	config.Disk = unreadableDisk{}
+	n, err := Open(context.Background(), config)
+	if err == nil {
+		n.Close()
+		t.Fatal("it starts")
+	}
+	if want := "start from " + config.Dir; !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %q", err, want)
+	}
 }
 
 // A snapshot that is damaged while the leader runs is not sent to a follower: there is another.

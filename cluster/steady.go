@@ -24,6 +24,13 @@ type steadySnapshots struct {
 	damaged *atomic.Bool // set when a snapshot could not be read: another one is needed
 }
 
+// List is the newest snapshot alone. Raft takes an older one where the newest cannot be read,
+// but the log need not go on from there: it is the newest that checkStart has compared it with.
+func (s steadySnapshots) List() ([]*raft.SnapshotMeta, error) {
+	list, err := s.SnapshotStore.List()
+	return list[:min(len(list), 1)], err
+}
+
 // Open believes what a snapshot says of the members only if its checksum is right: the leader
 // sends it to others.
 func (s steadySnapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
