@@ -163,6 +163,11 @@ func (h *host) run() {
 	config := h.config()
 	h.world.running.Go(func() {
 		defer close(p.over)
+		defer func() { // of what ends here the log is kept
+			if err := recover(); err != nil {
+				h.world.find("%s does not start: panic: %v", h.name, err)
+			}
+		}()
 		node, err := cluster.Open(p.ctx, config)
 		if err != nil {
 			if said := err.Error(); h.damaged.Load() {
