@@ -57,5 +57,6 @@ func (r *registers) judge(c *Client) error {
 	return nil
 }
 
-// checkTime bounds the judgement of one workload's history.
-const checkTime = 10 * time.Minute
+// checkTime bounds the judgement of one workload's history, and with it the memory that is
+// needed for it: of those of an hour, seconds are usual.
+const checkTime = time.Minute
