@@ -257,6 +257,17 @@ func TestDamagedSnapshot(t *testing.T) {
 		}
 		d.wantRefused(filepath.Dir(sum), "damaged", metaSum)
 	})
+	t.Run("an older one passes for the newest", func(t *testing.T) {
+		for _, field := range []string{`"Term":`, `"Index":`} {
+			d := newDamaged(t, 5, 10, 30)
+			meta := filepath.Join(filepath.Dir(state(d, 0)), "meta.json")
+			d.change(meta, func(data []byte) []byte { return bytes.Replace(data, []byte(field), []byte(field+"9"), 1) })
+			d.wantKeys(damagedKeys)
+			if _, err := os.Stat(meta); err == nil {
+				t.Errorf("%s is there still", meta)
+			}
+		}
+	})
 	t.Run("an older one is of no use", func(t *testing.T) {
 		d := newDamaged(t, 5, 10, 30)
 		d.change(state(d, 0), flip)
@@ -292,6 +303,26 @@ func TestNoOlderSnapshot(t *testing.T) {
 	}
 	if want := "start from " + config.Dir; !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, want %q", err, want)
+	}
+}
+
+// One that is damaged while the node runs does not pass for the newest.
+func TestOlderSnapshotDamaged(t *testing.T) {
+	c := newCluster(t, 1, nil)
+	for k := range 2 {
+		c.write(0, fmt.Sprintf("SET k%d value", k))
+		if err := c.nodes[0].Save(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, _ := filepath.Glob(filepath.Join(c.config(0).Dir, "raft/snapshots/*/meta.json"))
+	d := damaged{testCluster: c}
+	d.change(files[0], func(data []byte) []byte { return bytes.Replace(data, []byte(`"Term":`), []byte(`"Term":9`), 1) })
+	for range 2 {
+		if meta, _ := c.snapshot(0); filepath.Dir(files[0]) == filepath.Join(c.config(0).Dir, "raft/snapshots", meta.ID) {
+			t.Errorf("%s passes for the newest", meta.ID)
+		}
+		c.write(0, "SET k value")
 	}
 }
 

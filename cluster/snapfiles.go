@@ -45,13 +45,13 @@ func checkStart(disk Disk, dir string, log raft.LogStore, logger *slog.Logger) (
 	if err != nil {
 		return 0, err
 	}
-	var damaged []snapshotFiles
+	var damaged, older []snapshotFiles
 	var damage error // to the newest
 	covered := uint64(0)
-	for _, s := range snapshots { // the newest first
+	for i, s := range snapshots { // the newest first
 		err := s.check(disk)
 		if err == nil {
-			covered = s.index
+			covered, older = s.index, snapshots[i+1:]
 			break
 		}
 		if damage == nil {
@@ -63,7 +63,7 @@ func checkStart(disk Disk, dir string, log raft.LogStore, logger *slog.Logger) (
 	case damage == nil && first > covered+1:
 		return 0, errDamaged("%s: entries %d to %d are missing between the newest snapshot and the log", dir, covered+1, first-1)
 	case damage == nil:
-		return max(covered, last), nil
+		return max(covered, last), dropDamaged(disk, older, logger)
 	case first == 0 || first > covered+1 || last < damaged[0].index:
 		return 0, damage
 	}
@@ -73,7 +73,22 @@ func checkStart(disk Disk, dir string, log raft.LogStore, logger *slog.Logger) (
 			return 0, err
 		}
 	}
-	return last, nil
+	return last, dropDamaged(disk, older, logger)
+}
+
+// dropDamaged removes those of the older snapshots that do not say what they are. Raft's store
+// goes by what they say when it looks for the oldest to remove, so that one of them could pass
+// for the newest.
+func dropDamaged(disk Disk, older []snapshotFiles, logger *slog.Logger) error {
+	for _, s := range older {
+		if _, err := s.meta(disk); err != nil {
+			logger.Warn("drop a damaged snapshot: there is a newer one", "error", err)
+			if err := disk.RemoveAll(s.dir); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // unfinished is how the name of a snapshot ends that is being written.
@@ -97,8 +112,8 @@ func dropUnfinished(disk Disk, dir string, logger *slog.Logger) error {
 	return nil
 }
 
-// listSnapshots lists the snapshots that were finished, the one that raft takes first: of two
-// of one entry the one with the later name.
+// listSnapshots lists the snapshots that were finished, the newest first. It goes by their names:
+// what they say of themselves may be damaged.
 func listSnapshots(disk Disk, dir string) ([]snapshotFiles, error) {
 	names, err := disk.List(dir)
 	if err != nil {
@@ -126,10 +141,9 @@ func listSnapshots(disk Disk, dir string) ([]snapshotFiles, error) {
 	return list, nil
 }
 
-// check reads the files through.
-func (s snapshotFiles) check(disk Disk) error {
+// meta is what the snapshot says of itself. An error is of damage to that.
+func (s snapshotFiles) meta(disk Disk) (meta snapshotMeta, err error) {
 	path := filepath.Join(s.dir, "meta.json")
-	var meta snapshotMeta
 	data, err := readFile(disk, path)
 	if err == nil {
 		err = json.Unmarshal(data, &meta)
@@ -141,10 +155,18 @@ func (s snapshotFiles) check(disk Disk) error {
 		err = checkMeta(disk, s.dir, data)
 	}
 	if err != nil {
-		return errDamaged("%s is damaged (%v)", path, err)
+		err = errDamaged("%s is damaged (%v)", path, err)
 	}
+	return meta, err
+}
 
-	path = filepath.Join(s.dir, "state.bin")
+// check reads the files through.
+func (s snapshotFiles) check(disk Disk) error {
+	meta, err := s.meta(disk)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(s.dir, "state.bin")
 	f, err := disk.Open(path, os.O_RDONLY)
 	if err != nil {
 		return errDamaged("%s is damaged (%v)", path, err)

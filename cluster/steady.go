@@ -26,9 +26,18 @@ type steadySnapshots struct {
 
 // List is the newest snapshot alone. Raft takes an older one where the newest cannot be read,
 // but the log need not go on from there: it is the newest that checkStart has compared it with.
+// Raft's own store would order them by what they say of themselves, damaged or not.
 func (s steadySnapshots) List() ([]*raft.SnapshotMeta, error) {
-	list, err := s.SnapshotStore.List()
-	return list[:min(len(list), 1)], err
+	all, err := listSnapshots(s.disk, s.dir)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	meta, err := all[0].meta(s.disk)
+	if err != nil {
+		s.damaged.Store(true)
+		return nil, err
+	}
+	return []*raft.SnapshotMeta{&meta.SnapshotMeta}, nil
 }
 
 // Open believes what a snapshot says of the members only if its checksum is right: the leader
