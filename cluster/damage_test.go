@@ -361,6 +361,38 @@ func TestSnapshotDamagedBeforeItIsSent(t *testing.T) {
 	}
 }
 
+// No bit of node.json can make a member pass for a node that has never been in a cluster, whose
+// log is removed when it finds one.
+func TestDamagedIdentity(t *testing.T) {
+	d := newDamaged(t, 100)
+	path := filepath.Join(d.config(0).Dir, identityFile)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded := func(data []byte) (identity, error) {
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		config := d.config(0)
+		config.ID, config.Disk = "", systemDisk{}
+		return loadIdentity(&config)
+	}
+	right, err := loaded(whole)
+	if err != nil || right.ClusterID == "" || right.Sum == "" {
+		t.Fatalf("%+v, %v", right, err)
+	}
+	for bit := range 8 * len(whole) {
+		data := slices.Clone(whole)
+		data[bit/8] ^= 1 << (bit % 8)
+		got, err := loaded(data)
+		got.Sum = right.Sum // whose own name may be the damage
+		if err == nil && got != right {
+			t.Errorf("bit %d of byte %d: %+v", bit%8, bit/8, got)
+		}
+	}
+}
+
 // The same where the log is in a Bolt file, and in the one that has term and vote.
 func TestDamagedBolt(t *testing.T) {
 	c := newCluster(t, 1, func(config *Config) { config.LogStore = "bolt" })

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"path/filepath"
 )
@@ -16,6 +17,10 @@ type identity struct {
 	NodeID    string `json:"node_id"`
 	ClusterID string `json:"cluster_id,omitempty"` // "" until the node is a member
 	LogStore  string `json:"log_store"`
+
+	// Sum is a checksum of the rest; an older version wrote none. Without it a directory of a
+	// member could pass for one that has never been in a cluster, of which nothing is kept.
+	Sum string `json:"sum,omitempty"`
 }
 
 const identityFile = "node.json"
@@ -32,7 +37,7 @@ func loadIdentity(c *Config) (identity, error) {
 		return identity{}, err
 	}
 	var id identity
-	if err := json.Unmarshal(data, &id); err != nil || !validID.MatchString(id.NodeID) {
+	if err := json.Unmarshal(data, &id); err != nil || !validID.MatchString(id.NodeID) || id.Sum != "" && id.Sum != id.sum() {
 		return identity{}, fmt.Errorf("%s is damaged: restore it from a copy, or empty the directory and let the node join anew", path)
 	}
 	switch {
@@ -57,7 +62,12 @@ func newIdentity(c *Config) (identity, error) {
 	return id, id.save(c)
 }
 
+func (id identity) sum() string {
+	return fmt.Sprintf("%08x", crc32.Checksum(fmt.Appendf(nil, "%q %q %q", id.NodeID, id.ClusterID, id.LogStore), castagnoli))
+}
+
 func (id identity) save(c *Config) error {
+	id.Sum = id.sum()
 	data, err := json.MarshalIndent(id, "", "  ")
 	if err != nil {
 		return err

@@ -143,6 +143,10 @@ var mutations = []mutation{
 		file: "cluster/snapfiles.go", old: "return max(covered, last), dropDamaged(disk, older, logger)", new: "return max(covered, last), nil",
 		pkg: "cluster", test: "TestDamagedSnapshot",
 	}, {
+		name: "believe a damaged identity",
+		file: "cluster/identity.go", old: "id.Sum != id.sum()", new: "false",
+		pkg: "cluster", test: "TestDamagedIdentity",
+	}, {
 		name: "notice silence later after having led",
 		file: "cluster/silence.go", old: "case leader == \"\" || leader != s.leader:", new: "case leader != s.leader:",
 		pkg: "cluster", test: "TestSilence",
