@@ -6,7 +6,7 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// screen passes requests of other nodes on to raft, and stands between it and two that it
+// screen passes requests of other nodes on to raft, and stands between it and those that it
 // would take amiss.
 func (n *Node) screen(from <-chan raft.RPC, to chan<- raft.RPC) {
 	for {
@@ -18,6 +18,7 @@ func (n *Node) screen(from <-chan raft.RPC, to chan<- raft.RPC) {
 					n.leaderCommit.Store(request.LeaderCommitIndex)
 				}
 				boundCommit(request)
+				n.skipCovered(request)
 			case *raft.InstallSnapshotRequest:
 				if n.isPast(request) {
 					io.Copy(io.Discard, rpc.Reader) // raft reads the next request behind it
@@ -70,6 +71,30 @@ func (n *Node) install(rpc raft.RPC, to chan<- raft.RPC) {
 func boundCommit(request *raft.AppendEntriesRequest) {
 	last := request.PrevLogEntry + uint64(len(request.Entries))
 	request.LeaderCommitIndex = min(request.LeaderCommitIndex, last)
+}
+
+// skipCovered has raft not compare what only a snapshot of this node has any more. All of that is
+// committed, so that whoever leads has the same (Raft's leader completeness property).
+//
+// Raft looks up the entry before the new ones in its log, and finds none there once a snapshot has
+// taken its place: it refuses, also where the snapshot ends with that entry, if some of an earlier
+// leader's follow it that were never committed. The leader goes back entry by entry, sends a
+// snapshot in the end, which may be older than this node's own, and begins anew: without a third
+// node nothing would ever be committed again.
+func (n *Node) skipCovered(request *raft.AppendEntriesRequest) {
+	r := n.raft()
+	if r == nil || request.PrevLogEntry == 0 {
+		return
+	}
+	applied := r.AppliedIndex()
+	first, err := n.storage.log.FirstIndex()
+	if err != nil || request.PrevLogEntry > applied || first > 0 && request.PrevLogEntry >= first {
+		return
+	}
+	for len(request.Entries) > 0 && request.Entries[0].Index <= applied {
+		request.Entries = request.Entries[1:]
+	}
+	request.PrevLogEntry, request.PrevLogTerm = 0, 0 // raft compares nothing
 }
 
 // isRoutine reports whether a heartbeat of a term tells this node nothing new. Raft handles

@@ -148,6 +148,45 @@ func TestUncommittedSuffix(t *testing.T) {
 	}
 }
 
+// A follower whose log begins behind a snapshot, with entries there that were never committed,
+// takes those of the next leader, who asks from where the snapshot ends or from before that.
+func TestStaleSuffixBehindSnapshot(t *testing.T) {
+	for _, back := range []uint64{0, 500} {
+		c := newCluster(t, 3, nil)
+		lead := c.leader()
+		leader, follower, other := c.nodes[lead], c.nodes[(lead+1)%3], c.nodes[(lead+2)%3]
+		c.write(lead, "SET k v")
+		c.same()
+		meta, content := c.snapshot(lead)
+		id, address := target(follower)
+		snapshot := installation(leader, meta)
+		snapshot.LastLogIndex = leader.raft().LastIndex() + 1000
+		end := snapshot.LastLogIndex
+		var installed raft.InstallSnapshotResponse
+		if err := leader.transport.InstallSnapshot(id, address, snapshot, &installed, content); err != nil || !installed.Success {
+			t.Fatalf("the follower answers %+v, %v", installed, err)
+		}
+		send := func(from *Node, term, after, upTo uint64) {
+			t.Helper()
+			request := &raft.AppendEntriesRequest{RPCHeader: header(from), Term: term, PrevLogEntry: after, PrevLogTerm: snapshot.LastLogTerm}
+			for i := after + 1; i <= upTo; i++ {
+				request.Entries = append(request.Entries, &raft.Log{Index: i, Term: term, Type: raft.LogNoop})
+			}
+			var response raft.AppendEntriesResponse
+			if err := leader.transport.AppendEntries(id, address, request, &response); err != nil || !response.Success {
+				t.Fatalf("with entries after %d, where the snapshot ends at %d, the follower answers %+v, %v", after, end, response, err)
+			}
+		}
+		send(leader, snapshot.Term, end, end+3)
+		later := snapshot.Term + 10
+		send(other, later, end-back, end+2)
+		var l raft.Log
+		if err := follower.storage.log.GetLog(end+1, &l); err != nil || l.Term != later || follower.raft().LastIndex() != end+2 {
+			t.Errorf("entry %d is of term %d, %v, and the last is %d: want term %d, and %d", end+1, l.Term, err, follower.raft().LastIndex(), later, end+2)
+		}
+	}
+}
+
 // A leader that hears of another one, of a later term, proposes nothing more: least of all in
 // that term, in which the other one does.
 func TestHeartbeatOfLaterTerm(t *testing.T) {

@@ -147,6 +147,10 @@ var mutations = []mutation{
 		file: "cluster/identity.go", old: "id.Sum != id.sum()", new: "false",
 		pkg: "cluster", test: "TestDamagedIdentity",
 	}, {
+		name: "compare what only a snapshot has",
+		file: "cluster/screen.go", old: "n.skipCovered(request)", new: "_ = n.skipCovered",
+		pkg: "cluster", test: "TestStaleSuffixBehindSnapshot",
+	}, {
 		name: "notice silence later after having led",
 		file: "cluster/silence.go", old: "case leader == \"\" || leader != s.leader:", new: "case leader != s.leader:",
 		pkg: "cluster", test: "TestSilence",
