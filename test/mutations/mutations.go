@@ -24,7 +24,7 @@ var mutations = []mutation{
 		pkg: "cluster", test: "TestLateSnapshot",
 	}, {
 		name: "commit what nobody has shown to be the leader's",
-		file: "cluster/screen.go", old: "boundCommit(request)\n\t\t\tcase", new: "case",
+		file: "cluster/screen.go", old: "boundCommit(request)\n", new: "\n",
 		pkg: "cluster", test: "TestUncommittedSuffix",
 	}, {
 		name: "apply twice after a restart: no once-table in snapshots",
