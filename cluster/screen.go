@@ -87,7 +87,7 @@ func (n *Node) skipCovered(request *raft.AppendEntriesRequest) {
 		return
 	}
 	applied := r.AppliedIndex()
-	first, err := n.storage.log.FirstIndex()
+	first, err := n.storage.dropOld(applied)
 	if err != nil || request.PrevLogEntry > applied || first > 0 && request.PrevLogEntry >= first {
 		return
 	}

@@ -177,6 +177,14 @@ func TestStaleSuffixBehindSnapshot(t *testing.T) {
 				t.Fatalf("with entries after %d, where the snapshot ends at %d, the follower answers %+v, %v", after, end, response, err)
 			}
 		}
+		// As a full disk leaves it, on which raft could not clear the log.
+		old := []*raft.Log{{Index: 5, Term: 1}, {Index: 6, Term: 1}}
+		if last, err := follower.storage.log.LastIndex(); err != nil || last > 0 {
+			t.Fatalf("the log ends at %d behind the snapshot, %v", last, err)
+		}
+		if err := follower.storage.log.StoreLogs(old); err != nil {
+			t.Fatal(err)
+		}
 		send(leader, snapshot.Term, end, end+3)
 		later := snapshot.Term + 10
 		send(other, later, end-back, end+2)

@@ -98,6 +98,20 @@ func openStorage(c *Config, clusterID string, fresh bool, health *diskHealth) (s
 	return s, s.dropCovered()
 }
 
+// dropOld clears a log that ends before what is applied, which is then in a snapshot: when raft
+// installs one it clears the log, and goes on where that fails, as on a full disk. No entry fits
+// behind what is left. It returns the log's first index, 0 if it is empty.
+func (s *storage) dropOld(applied uint64) (first uint64, err error) {
+	if first, err = s.log.FirstIndex(); err != nil || first == 0 {
+		return first, err
+	}
+	last, err := s.log.LastIndex()
+	if err != nil || last == 0 || last >= applied {
+		return first, err
+	}
+	return 0, s.log.DeleteRange(first, last)
+}
+
 // dropCovered clears a log that ends before the newest snapshot does, where the next entry would
 // leave a gap, or whose entry at the end of the snapshot is another one, so that nothing behind
 // it is the cluster's (Raft, section 7): raft has installed the snapshot and had no time to

@@ -151,6 +151,10 @@ var mutations = []mutation{
 		file: "cluster/screen.go", old: "n.skipCovered(request)", new: "_ = n.skipCovered",
 		pkg: "cluster", test: "TestStaleSuffixBehindSnapshot",
 	}, {
+		name: "leave the log that raft could not clear",
+		file: "cluster/screen.go", old: "n.storage.dropOld(applied)", new: "n.storage.log.FirstIndex()",
+		pkg: "cluster", test: "TestStaleSuffixBehindSnapshot",
+	}, {
 		name: "notice silence later after having led",
 		file: "cluster/silence.go", old: "case leader == \"\" || leader != s.leader:", new: "case leader != s.leader:",
 		pkg: "cluster", test: "TestSilence",
