@@ -105,12 +105,13 @@ func TestUnfinishedSnapshotsAreRemoved(t *testing.T) {
 			t.Errorf("%s: %v", when, left)
 		}
 	}
+	full := func(s raft.SnapshotSink) raft.SnapshotSink { return fullSink{s} }
 	s, store := open(true)
-	if err := begin(s, fullStore{store}).Cancel(); !errors.Is(err, errCrashed) {
+	if err := begin(s, endingStore{store, full}).Cancel(); !errors.Is(err, errCrashed) {
 		t.Error(err)
 	}
 	wantNone("given up")
-	if err := begin(s, fullStore{store}).Close(); !errors.Is(err, errCrashed) {
+	if err := begin(s, endingStore{store, full}).Close(); !errors.Is(err, errCrashed) {
 		t.Error(err)
 	}
 	wantNone("not written to its end")
@@ -121,32 +122,31 @@ func TestUnfinishedSnapshotsAreRemoved(t *testing.T) {
 	wantNone("after a restart")
 }
 
-// fullStore fails when a snapshot ends, and leaves it there.
-type fullStore struct{ raft.SnapshotStore }
-
-type fullSink struct{ raft.SnapshotSink }
-
-func (s fullStore) Create(version raft.SnapshotVersion, index, term uint64, configuration raft.Configuration,
-	configurationIndex uint64, trans raft.Transport) (raft.SnapshotSink, error) {
-	sink, err := s.SnapshotStore.Create(version, index, term, configuration, configurationIndex, trans)
-	return fullSink{sink}, err
+// endingStore is a store whose snapshots end in another way.
+type endingStore struct {
+	raft.SnapshotStore
+	ends func(raft.SnapshotSink) raft.SnapshotSink
 }
-
-func (fullSink) Close() error  { return errCrashed }
-func (fullSink) Cancel() error { return errCrashed }
-
-// endingStore has the process end as soon as a snapshot has its name.
-type endingStore struct{ raft.SnapshotStore }
-
-type endingSink struct{ raft.SnapshotSink }
 
 func (s endingStore) Create(version raft.SnapshotVersion, index, term uint64, configuration raft.Configuration,
 	configurationIndex uint64, trans raft.Transport) (raft.SnapshotSink, error) {
 	sink, err := s.SnapshotStore.Create(version, index, term, configuration, configurationIndex, trans)
-	return endingSink{sink}, err
+	if err != nil {
+		return nil, err
+	}
+	return s.ends(sink), nil
 }
 
-func (s endingSink) Close() error { return errors.Join(s.SnapshotSink.Close(), errCrashed) }
+// fullSink fails when the snapshot ends, and leaves it there.
+type fullSink struct{ raft.SnapshotSink }
+
+func (fullSink) Close() error  { return errCrashed }
+func (fullSink) Cancel() error { return errCrashed }
+
+// crashingSink has the process end as soon as the snapshot has its name.
+type crashingSink struct{ raft.SnapshotSink }
+
+func (s crashingSink) Close() error { return errors.Join(s.SnapshotSink.Close(), errCrashed) }
 
 // A snapshot that a crash has left is there with the checksum of who the members are, or not
 // at all.
@@ -158,7 +158,8 @@ func TestSnapshotAfterCrash(t *testing.T) {
 	}
 	members := raft.Configuration{Servers: []raft.Server{{ID: "n<1>", Address: "h:1"}, {ID: "n2", Address: "h:2", Suffrage: raft.Nonvoter}}}
 	_, trans := raft.NewInmemTransport("")
-	s := steadySnapshots{endingStore{store}, disk, filepath.Join(dir, "snapshots"), new(atomic.Bool)}
+	crashing := func(s raft.SnapshotSink) raft.SnapshotSink { return crashingSink{s} }
+	s := steadySnapshots{endingStore{store, crashing}, disk, filepath.Join(dir, "snapshots"), new(atomic.Bool)}
 	sink, err := s.Create(raft.SnapshotVersionMax, 7, 1, members, 1, trans)
 	if err != nil {
 		t.Fatal(err)
