@@ -80,7 +80,8 @@ func boundCommit(request *raft.AppendEntriesRequest) {
 // taken its place: it refuses, also where the snapshot ends with that entry, if some of an earlier
 // leader's follow it that were never committed. The leader goes back entry by entry, sends a
 // snapshot in the end, which may be older than this node's own, and begins anew: without a third
-// node nothing would ever be committed again.
+// node nothing would ever be committed again. What raft could not clear when it installed a
+// snapshot is cleared before.
 func (n *Node) skipCovered(request *raft.AppendEntriesRequest) {
 	r := n.raft()
 	if r == nil || request.PrevLogEntry == 0 {
