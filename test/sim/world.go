@@ -56,6 +56,7 @@ type host struct {
 	offset      atomic.Int64 // of its clock, in milliseconds
 	damaged     atomic.Bool  // is its disk: the node may refuse to start
 	refused     atomic.Pointer[string]
+	stopping    atomic.Int32 // how many are stopping it
 
 	mu      sync.Mutex
 	disk    *disk
@@ -217,6 +218,8 @@ func (h *host) kill(powerCut bool) {
 
 // stop ends it as SIGTERM does.
 func (h *host) stop() {
+	h.stopping.Add(1)
+	defer h.stopping.Add(-1)
 	p := h.alive()
 	if p == nil {
 		return
@@ -370,7 +373,7 @@ func (w *world) ready() bool {
 		for _, h := range w.hosts {
 			w.revive(h)
 			node := h.node()
-			if node == nil {
+			if node == nil || h.stopping.Load() > 0 {
 				why = append(why, fmt.Errorf("%s does not run", h.name))
 			} else if err := node.Ready(); err != nil {
 				why = append(why, fmt.Errorf("%s, which is %s in term %d: %w", h.name, node.Status().Role, node.Status().Term, err))
