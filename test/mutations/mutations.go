@@ -127,8 +127,8 @@ var mutations = []mutation{
 		file: "cluster/snapfiles.go", old: "err = checkMeta(disk, s.dir, data)", new: "_ = checkMeta",
 		pkg: "cluster", test: "TestDamagedSnapshot",
 	}, {
-		name: "look at another snapshot than raft takes",
-		file: "cluster/snapfiles.go", old: "strings.Compare(b.dir, a.dir)", new: "strings.Compare(a.dir, b.dir)",
+		name: "take an older snapshot than the newest",
+		file: "cluster/snapfiles.go", old: "cmp.Compare(b.index, a.index)", new: "cmp.Compare(a.index, b.index)",
 		pkg: "cluster", test: "TestDamagedSnapshot",
 	}, {
 		name: "give a snapshot its name before its checksum",
