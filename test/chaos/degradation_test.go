@@ -91,7 +91,7 @@ func flappingLink(t *testing.T, a *arena) {
 	}
 	leader, term := a.reign(t)
 	follower := a.Others(leader)[0]
-	ps := a.probe(1, "v", leader, a.Others(leader, follower)[0])
+	ps := a.probe(t, 1, "v", leader, a.Others(leader, follower)[0])
 	ways := []*machine.Wire{a.network.Wire(a.index(leader), a.index(follower)), a.network.Wire(a.index(follower), a.index(leader))}
 	cut := false
 	for end := time.Now().Add(span); time.Now().Before(end); time.Sleep(100*time.Millisecond + time.Duration(rand.Int64N(int64(400*time.Millisecond)))) {
@@ -108,7 +108,7 @@ func flappingLink(t *testing.T, a *arena) {
 func slowFollower(t *testing.T, a *arena) {
 	leader, term := a.reign(t)
 	follower := a.Others(leader)[0]
-	ps := a.probe(4, "v", a.Nodes...)
+	ps := a.probe(t, 4, "v", a.Nodes...)
 	disk, others := a.machine(follower).Disk, a.Others(follower)
 	const spell = 800 * time.Millisecond
 	without, with, own := 0.0, 0.0, 0.0
@@ -160,12 +160,12 @@ func lateFollower(t *testing.T, a *arena) {
 	if err := follower.Pause(); err != nil {
 		t.Fatal(err)
 	}
-	ps := a.probe(2, strings.Repeat("x", 32<<10), others...)
+	ps := a.probe(t, 2, strings.Repeat("x", 32<<10), others...)
 	until(t, "the leader's log begins after what the follower has", func() bool {
 		return index(leader, "raft_last_snapshot_index") > has+trailing
 	})
 	ps.stop()
-	ps = a.probe(2, "v", others...)
+	ps = a.probe(t, 2, "v", others...)
 	want, after, began := index(leader, "raft_applied_index"), memory(), time.Now()
 	if err := follower.Resume(); err != nil {
 		t.Fatal(err)
@@ -181,7 +181,7 @@ func lateFollower(t *testing.T, a *arena) {
 
 func standingLeader(t *testing.T, a *arena) {
 	old, _ := a.reign(t)
-	ps := a.probe(1, "v", a.Nodes...)
+	ps := a.probe(t, 1, "v", a.Nodes...)
 	disk := a.machine(old).Disk
 	if err := disk.Slow(6*time.Second, time.Minute, time.Second); err != nil {
 		t.Fatal(err)
@@ -205,7 +205,7 @@ func standingLeader(t *testing.T, a *arena) {
 // here the writes to it fail; that the log has no room for its next file is shown in test/sim.
 func fullDisks(t *testing.T, a *arena) {
 	old, _ := a.reign(t)
-	ps := a.probe(2, strings.Repeat("x", 64<<10), a.Others(old)...)
+	ps := a.probe(t, 2, strings.Repeat("x", 64<<10), a.Others(old)...)
 	defer func() {
 		for _, n := range a.Nodes {
 			a.machine(n).Disk.Free()
@@ -228,7 +228,7 @@ func fullDisks(t *testing.T, a *arena) {
 	})
 	unharmed(t, ps, 4*time.Second)
 
-	ps = a.probe(2, strings.Repeat("x", 64<<10), a.Nodes...)
+	ps = a.probe(t, 2, strings.Repeat("x", 64<<10), a.Nodes...)
 	for _, n := range a.Others(old) {
 		if err := a.machine(n).Disk.Fill(0); err != nil {
 			t.Fatal(err)

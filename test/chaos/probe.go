@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"holdfast/test/checked"
@@ -24,12 +25,15 @@ type probe struct {
 // probes are clients on each of some nodes, until stop is called.
 type probes struct {
 	all  []*probe
-	end  chan struct{}
+	end  func()
 	done sync.WaitGroup
 }
 
-func (a *arena) probe(each int, value string, nodes ...*harness.Node) *probes {
-	ps := &probes{end: make(chan struct{})}
+// probe lets clients loose. They end with the test at the latest: its machines do.
+func (a *arena) probe(t *testing.T, each int, value string, nodes ...*harness.Node) *probes {
+	end := make(chan struct{})
+	ps := &probes{end: sync.OnceFunc(func() { close(end) })}
+	t.Cleanup(func() { ps.stop() })
 	for _, n := range nodes {
 		for k := range each {
 			p := &probe{node: n}
@@ -39,7 +43,7 @@ func (a *arena) probe(each int, value string, nodes ...*harness.Node) *probes {
 				defer c.Close()
 				for i := 0; ; i++ {
 					select {
-					case <-ps.end:
+					case <-end:
 						return
 					default:
 					}
@@ -68,7 +72,7 @@ func (p *probe) answered(out checked.Outcome, took time.Duration) {
 // stop ends the clients and returns the longest wait of any of them on a node, and what was
 // refused.
 func (ps *probes) stop() (longest map[string]time.Duration, refused []string) {
-	close(ps.end)
+	ps.end()
 	ps.done.Wait()
 	longest = map[string]time.Duration{}
 	for _, p := range ps.all {
