@@ -106,7 +106,7 @@ func (n *Node) watchDisks(r *raft.Raft) {
 			n.proposer.turnAway()
 			n.outbox.turnedAway(0)
 		}
-		if (leads || unfit != nil) && time.Since(asked) >= n.config.ElectionTimeout && n.disks.asking.CompareAndSwap(false, true) {
+		if (leads || unfit != nil || n.storage.cramped.Load()) && time.Since(asked) >= n.config.ElectionTimeout && n.disks.asking.CompareAndSwap(false, true) {
 			asked = time.Now()
 			go func() {
 				defer n.disks.asking.Store(false)
@@ -118,7 +118,8 @@ func (n *Node) watchDisks(r *raft.Raft) {
 
 // compareDisks asks the other voters how their disks do, and acts on it.
 func (n *Node) compareDisks(r *raft.Raft) {
-	if n.disk.isFull() {
+	// A follower that only a snapshot can bring back writes nothing to its log, which would tell.
+	if n.storage.cramped.Swap(false) || n.disk.isFull() {
 		if err := n.storage.probe(); err != errProbing {
 			n.disk.filled(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/hashicorp/raft"
 )
@@ -22,6 +23,7 @@ type steadySnapshots struct {
 	disk    Disk
 	dir     string       // where the store keeps its files
 	damaged *atomic.Bool // set when a snapshot could not be read: another one is needed
+	cramped *atomic.Bool // set when there was no room for one: see compareDisks
 }
 
 // List is the newest snapshot alone. Raft takes an older one where the newest cannot be read,
@@ -53,17 +55,24 @@ func (s steadySnapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, err
 func (s steadySnapshots) Create(version raft.SnapshotVersion, index, term uint64, configuration raft.Configuration,
 	configurationIndex uint64, trans raft.Transport) (raft.SnapshotSink, error) {
 	sink, err := s.SnapshotStore.Create(version, index, term, configuration, configurationIndex, trans)
-	if err != nil {
+	if noteRoom(err, s.cramped); err != nil {
 		return nil, err
 	}
 	file, err := s.disk.Open(filepath.Join(s.dir, sink.ID()+unfinished, "state.bin"), os.O_WRONLY)
-	if err != nil {
+	if noteRoom(err, s.cramped); err != nil {
 		return nil, errors.Join(fmt.Errorf("the snapshot that raft has begun: %w", err), sink.Cancel())
 	}
 	return &steadySink{
 		SnapshotSink: sink, file: file, disk: s.disk, dir: filepath.Join(s.dir, sink.ID()+unfinished),
-		sum: crc64.New(crc64.MakeTable(crc64.ECMA)),
+		sum: crc64.New(crc64.MakeTable(crc64.ECMA)), cramped: s.cramped,
 	}, nil
+}
+
+// noteRoom takes note of an error that tells of no room.
+func noteRoom(err error, cramped *atomic.Bool) {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		cramped.Store(true)
+	}
 }
 
 // steadyBytes is how much of a snapshot is written between two visits to the disk.
@@ -78,6 +87,7 @@ type steadySink struct {
 	size    int64
 	sum     hash.Hash64 // of all that was written, as raft's own
 	closed  bool
+	cramped *atomic.Bool
 }
 
 func (s *steadySink) Write(p []byte) (int, error) {
@@ -88,14 +98,16 @@ func (s *steadySink) Write(p []byte) (int, error) {
 		s.written = 0
 		err = s.file.Datasync()
 	}
+	noteRoom(err, s.cramped)
 	return n, err
 }
 
 // Close is called by who writes the state, and again by raft.
-func (s *steadySink) Close() error {
+func (s *steadySink) Close() (err error) {
 	if s.closed {
 		return nil
 	}
+	defer func() { noteRoom(err, s.cramped) }()
 	s.closed = true
 	s.file.Close()
 	if err := writeMetaSum(s.disk, s.dir, s.size, s.sum.Sum(nil)); err != nil {

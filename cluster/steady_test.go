@@ -2,11 +2,16 @@ package cluster
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/hashicorp/raft"
@@ -84,7 +89,7 @@ func TestUnfinishedSnapshotsAreRemoved(t *testing.T) {
 	config := DefaultConfig()
 	config.Dir, config.Logger = t.TempDir(), slog.New(slog.DiscardHandler)
 	begin := func(s *storage, store raft.SnapshotStore) raft.SnapshotSink {
-		sink, err := steadySnapshots{store, config.Disk, filepath.Join(s.dir, "snapshots"), &s.damaged}.Create(raft.SnapshotVersionMax, 7, 1, raft.Configuration{}, 1, nil)
+		sink, err := steadySnapshots{store, config.Disk, filepath.Join(s.dir, "snapshots"), &s.damaged, &s.cramped}.Create(raft.SnapshotVersionMax, 7, 1, raft.Configuration{}, 1, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +164,7 @@ func TestSnapshotAfterCrash(t *testing.T) {
 	members := raft.Configuration{Servers: []raft.Server{{ID: "n<1>", Address: "h:1"}, {ID: "n2", Address: "h:2", Suffrage: raft.Nonvoter}}}
 	_, trans := raft.NewInmemTransport("")
 	crashing := func(s raft.SnapshotSink) raft.SnapshotSink { return crashingSink{s} }
-	s := steadySnapshots{endingStore{store, crashing}, disk, filepath.Join(dir, "snapshots"), new(atomic.Bool)}
+	s := steadySnapshots{endingStore{store, crashing}, disk, filepath.Join(dir, "snapshots"), new(atomic.Bool), new(atomic.Bool)}
 	sink, err := s.Create(raft.SnapshotVersionMax, 7, 1, members, 1, trans)
 	if err != nil {
 		t.Fatal(err)
@@ -175,6 +180,57 @@ func TestSnapshotAfterCrash(t *testing.T) {
 		t.Fatalf("%d snapshots, %v", len(list), err)
 	}
 	if err := list[0].check(disk); err != nil {
+		t.Error(err)
+	}
+}
+
+// fullDisk has no room for new files while it is full; the store for term and vote keeps its own.
+type fullDisk struct {
+	Disk
+	full atomic.Bool
+}
+
+func (d *fullDisk) Open(path string, flag int) (File, error) {
+	if d.full.Load() && strings.HasSuffix(path, "state.bin") && flag == os.O_WRONLY {
+		return nil, &os.PathError{Op: "open", Path: path, Err: syscall.ENOSPC}
+	}
+	return d.Disk.Open(path, flag)
+}
+
+func (d *fullDisk) Reserve(path string, size int64) error {
+	if d.full.Load() {
+		return &os.PathError{Op: "reserve", Path: path, Err: syscall.ENOSPC}
+	}
+	return d.Disk.Reserve(path, size)
+}
+
+// A follower that only a snapshot brings back, and that has no room for it, says so; its log,
+// to which nothing is written, could not. It goes on when there is room.
+func TestNoRoomForSnapshot(t *testing.T) {
+	t.Parallel()
+	disk := &fullDisk{Disk: systemDisk{}}
+	c := newCluster(t, 3, func(config *Config) { config.TrailingLogs, config.LogStore, config.Disk = 5, "bolt", disk })
+	c.lead(0)
+	const lead, behind = 0, 1
+	c.stop(behind)
+	for k := range 200 {
+		c.write(lead, fmt.Sprintf("SET k%d value", k))
+	}
+	if err := c.nodes[lead].Save(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	disk.full.Store(true)
+	c.start(behind)
+	c.eventually(func() error {
+		if err := c.nodes[behind].Status().DiskErr; err == nil || !strings.Contains(err.Error(), "full") {
+			return fmt.Errorf("its disk: %v", err)
+		}
+		return nil
+	})
+	disk.full.Store(false)
+	c.eventually(c.nodes[behind].Ready)
+	c.same()
+	if err := c.nodes[behind].Status().DiskErr; err != nil {
 		t.Error(err)
 	}
 }

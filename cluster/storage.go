@@ -40,6 +40,7 @@ type storage struct {
 	prepare   func() error // makes sure that the log has a place for what comes next
 	probing   baton        // see probe; Close keeps it
 	damaged   atomic.Bool  // a snapshot could not be read
+	cramped   atomic.Bool  // there was no room for a snapshot, and the disk was not asked since
 	closers   []io.Closer
 }
 
@@ -84,7 +85,7 @@ func openStorage(c *Config, clusterID string, fresh bool, health *diskHealth) (s
 	if err != nil {
 		return s, err
 	}
-	s.snapshots = steadySnapshots{snapshots, c.Disk, filepath.Join(dir, "snapshots"), &s.damaged}
+	s.snapshots = steadySnapshots{snapshots, c.Disk, filepath.Join(dir, "snapshots"), &s.damaged, &s.cramped}
 	if err := dropUnfinished(c.Disk, filepath.Join(dir, "snapshots"), c.Logger); err != nil {
 		return s, err
 	}
