@@ -155,6 +155,10 @@ var mutations = []mutation{
 		file: "cluster/screen.go", old: "n.storage.dropOld(applied)", new: "n.storage.log.FirstIndex()",
 		pkg: "cluster", test: "TestStaleSuffixBehindSnapshot",
 	}, {
+		name: "say nothing of a disk without room for a snapshot",
+		file: "cluster/disks.go", old: "n.storage.cramped.Swap(false) || n.disk.isFull()", new: "n.disk.isFull()",
+		pkg: "cluster", test: "TestNoRoomForSnapshot",
+	}, {
 		name: "notice silence later after having led",
 		file: "cluster/silence.go", old: "case leader == \"\" || leader != s.leader:", new: "case leader != s.leader:",
 		pkg: "cluster", test: "TestSilence",
