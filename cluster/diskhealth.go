@@ -115,7 +115,7 @@ func (h *diskHealth) allow(bytes int) {
 // filled takes note of whether there is room, or of another reason why the disk takes nothing.
 func (h *diskHealth) filled(err error) {
 	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case noRoom(err):
 		err = fmt.Errorf("the disk is full: %w", err)
 	case err != nil:
 		err = fmt.Errorf("the disk takes no writes: %w", err)
@@ -124,6 +124,9 @@ func (h *diskHealth) filled(err error) {
 	defer h.mu.Unlock()
 	h.full = err
 }
+
+// noRoom reports whether an error tells that a disk is full.
+func noRoom(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
 func (h *diskHealth) isFull() bool {
 	h.mu.Lock()

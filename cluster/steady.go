@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
-	"syscall"
 
 	"github.com/hashicorp/raft"
 )
@@ -55,23 +54,23 @@ func (s steadySnapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, err
 func (s steadySnapshots) Create(version raft.SnapshotVersion, index, term uint64, configuration raft.Configuration,
 	configurationIndex uint64, trans raft.Transport) (raft.SnapshotSink, error) {
 	sink, err := s.SnapshotStore.Create(version, index, term, configuration, configurationIndex, trans)
-	if noteRoom(err, s.cramped); err != nil {
+	if s.noteRoom(err); err != nil {
 		return nil, err
 	}
 	file, err := s.disk.Open(filepath.Join(s.dir, sink.ID()+unfinished, "state.bin"), os.O_WRONLY)
-	if noteRoom(err, s.cramped); err != nil {
+	if s.noteRoom(err); err != nil {
 		return nil, errors.Join(fmt.Errorf("the snapshot that raft has begun: %w", err), sink.Cancel())
 	}
 	return &steadySink{
-		SnapshotSink: sink, file: file, disk: s.disk, dir: filepath.Join(s.dir, sink.ID()+unfinished),
-		sum: crc64.New(crc64.MakeTable(crc64.ECMA)), cramped: s.cramped,
+		SnapshotSink: sink, file: file, store: s, dir: filepath.Join(s.dir, sink.ID()+unfinished),
+		sum: crc64.New(crc64.MakeTable(crc64.ECMA)),
 	}, nil
 }
 
 // noteRoom takes note of an error that tells of no room.
-func noteRoom(err error, cramped *atomic.Bool) {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		cramped.Store(true)
+func (s steadySnapshots) noteRoom(err error) {
+	if noRoom(err) {
+		s.cramped.Store(true)
 	}
 }
 
@@ -82,12 +81,11 @@ type steadySink struct {
 	raft.SnapshotSink
 	file    File // what the sink writes to; the sink itself syncs the last of it
 	written int  // since the last visit
-	disk    Disk
+	store   steadySnapshots
 	dir     string // where the snapshot is until it is whole
 	size    int64
 	sum     hash.Hash64 // of all that was written, as raft's own
 	closed  bool
-	cramped *atomic.Bool
 }
 
 func (s *steadySink) Write(p []byte) (int, error) {
@@ -98,7 +96,7 @@ func (s *steadySink) Write(p []byte) (int, error) {
 		s.written = 0
 		err = s.file.Datasync()
 	}
-	noteRoom(err, s.cramped)
+	s.store.noteRoom(err)
 	return n, err
 }
 
@@ -107,14 +105,14 @@ func (s *steadySink) Close() (err error) {
 	if s.closed {
 		return nil
 	}
-	defer func() { noteRoom(err, s.cramped) }()
+	defer func() { s.store.noteRoom(err) }()
 	s.closed = true
 	s.file.Close()
-	if err := writeMetaSum(s.disk, s.dir, s.size, s.sum.Sum(nil)); err != nil {
+	if err := writeMetaSum(s.store.disk, s.dir, s.size, s.sum.Sum(nil)); err != nil {
 		return errors.Join(fmt.Errorf("the snapshot's checksum: %w", err), s.Cancel())
 	}
 	if err := s.SnapshotSink.Close(); err != nil {
-		return errors.Join(err, s.disk.RemoveAll(s.dir))
+		return errors.Join(err, s.store.disk.RemoveAll(s.dir))
 	}
 	return nil
 }
@@ -122,5 +120,5 @@ func (s *steadySink) Close() (err error) {
 // Cancel removes what was written, which raft's own leaves there when the disk is full.
 func (s *steadySink) Cancel() error {
 	s.file.Close()
-	return errors.Join(s.SnapshotSink.Cancel(), s.disk.RemoveAll(s.dir))
+	return errors.Join(s.SnapshotSink.Cancel(), s.store.disk.RemoveAll(s.dir))
 }

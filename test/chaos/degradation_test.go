@@ -186,11 +186,11 @@ func standingLeader(t *testing.T, a *arena) {
 	if err := disk.Slow(6*time.Second, time.Minute, time.Second); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(4 * time.Second)
-	info, err := ask(old)
-	if err != nil || !strings.Contains(info["raft_disk"], "stands still") {
-		t.Errorf("raft_disk of %s is %q, %v", old.Name, info["raft_disk"], err)
-	}
+	until(t, "it says that its disk stands still", func() bool {
+		info, err := ask(old)
+		return err == nil && strings.Contains(info["raft_disk"], "stands still")
+	})
+	until(t, "another leads", func() bool { now := a.leader(); return now != nil && now != old })
 	if err := disk.Fast(); err != nil {
 		t.Fatal(err)
 	}
