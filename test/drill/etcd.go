@@ -78,7 +78,7 @@ func (e *etcdStore) stop(n *harness.Node) error {
 	return err
 }
 
-func (*etcdStore) restart(n *harness.Node) error { return n.Start() }
+func (*etcdStore) mend(_ *harness.Node, start func() error) error { return start() }
 
 func (e *etcdStore) leader() (lead *harness.Node, err error) {
 	for deadline := time.Now().Add(healTimeout); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {

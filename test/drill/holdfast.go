@@ -43,7 +43,7 @@ func (holdfast) heals() time.Duration       { return time.Second }
 func (h holdfast) equal() error             { return h.Agree() }
 func (holdfast) stop(n *harness.Node) error { return n.Stop() }
 
-func (holdfast) restart(n *harness.Node) error { return n.Start() }
+func (holdfast) mend(_ *harness.Node, start func() error) error { return start() }
 
 func (h holdfast) close() {
 	h.Close()

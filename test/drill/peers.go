@@ -25,9 +25,10 @@ type peer interface {
 	crowds(victim *harness.Node) []crowd
 	// dial is a client with its usual habits: when it tries again, and where.
 	dial(addr string) (workload.Conn, error)
-	// stop ends a node as its operators are told to, and restart brings it back.
+	// stop ends a node as its operators are told to, and mend brings one that is broken back
+	// by what starts it.
 	stop(n *harness.Node) error
-	restart(n *harness.Node) error
+	mend(n *harness.Node, start func() error) error
 	// deadlines reports whether a key can be written with a deadline in one command.
 	deadlines() bool
 	// heals is about how long a fault takes, from the fault until all nodes agree again.
@@ -292,6 +293,10 @@ func (c *comparison) fault(p peer, k kind, round int) error {
 			return fmt.Errorf("%s: nobody was served at all", crowds[i].name)
 		}
 		c.outcome(p, k, crowds[i].name).add(findings)
+		if f := findings; f.Bad() {
+			fmt.Printf("%6.1fs  round %d  %-18s %-42s %d errors, %d lost, %d duplicated, %d stale\n",
+				time.Since(c.began).Seconds(), round+1, k.name, crowds[i].name, f.Errors, f.Lost, f.Duplicated, f.Stale)
+		}
 		if err := load.Clear(crowds[i].addrs[0]); err != nil {
 			return err
 		}
@@ -322,17 +327,11 @@ func (c *comparison) mends(p peer, k kind, victim *harness.Node) error {
 	case calm, "failover":
 		return nil
 	case "pause":
-		if err := victim.Resume(); err != nil {
-			return err
-		}
-		if s, ok := p.(*sentinelStore); ok {
-			return s.follow(victim)
-		}
-		return nil
+		return p.mend(victim, victim.Resume)
 	case "cut":
 		return c.holdfast.lan.at(victim.Addr).cut(false)
 	}
-	return p.restart(victim)
+	return p.mend(victim, victim.Start)
 }
 
 func (c *comparison) outcome(p peer, k kind, crowd string) *outcome {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,18 +132,15 @@ func (s *sentinelStore) stop(n *harness.Node) error {
 	return errors.New("the sentinels do not hand over")
 }
 
-func (s *sentinelStore) restart(n *harness.Node) error {
-	if err := n.Start(); err != nil {
+// mend waits until no sentinel names the broken node any more: one that does sends clients
+// to it when it is back, and what they write there is lost. Then it tells the node whom to
+// follow, as the sentinels would do some ten seconds later.
+func (s *sentinelStore) mend(n *harness.Node, start func() error) error {
+	addr, err := s.agreed()
+	if err != nil {
 		return err
 	}
-	return s.follow(n)
-}
-
-// follow tells a server that is back whom to follow, as the sentinels would do some ten
-// seconds later.
-func (s *sentinelStore) follow(n *harness.Node) error {
-	addr, err := s.primary(s.sentinels[0])
-	if err != nil || addr == n.Addr {
+	if err := start(); err != nil || addr == n.Addr { // no failover came of it
 		return err
 	}
 	host, port, _ := strings.Cut(addr, ":")
@@ -151,6 +149,23 @@ func (s *sentinelStore) follow(n *harness.Node) error {
 			return err
 		}
 	}
+}
+
+// agreed waits until all sentinels name the same primary, and returns its address.
+func (s *sentinelStore) agreed() (addr string, err error) {
+	for deadline := time.Now().Add(healTimeout); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		var named []string
+		for _, sentinel := range s.sentinels {
+			if addr, err = s.primary(sentinel); err != nil {
+				return "", err
+			}
+			named = append(named, addr)
+		}
+		if len(slices.Compact(named)) == 1 {
+			return addr, nil
+		}
+	}
+	return "", fmt.Errorf("the sentinels do not agree after %v", healTimeout)
 }
 
 // primary is whom a sentinel takes for the primary.
