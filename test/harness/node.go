@@ -40,8 +40,9 @@ type Node struct {
 
 // process is one life of a node.
 type process struct {
-	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended; then cmd.ProcessState is set
+	cmd   *exec.Cmd
+	done  chan struct{} // closed when it has ended; then cmd.ProcessState is set
+	start int64         // in the log
 }
 
 // stopTimeout is how long a node may take to end after SIGTERM.
@@ -65,6 +66,10 @@ func (n *Node) Start() error {
 		return err
 	}
 	defer log.Close()
+	info, err := log.Stat()
+	if err != nil {
+		return err
+	}
 	cmd := exec.Command(n.binary, n.Flags...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Env = environment()
@@ -73,7 +78,7 @@ func (n *Node) Start() error {
 	if err := n.host.enter(cmd.Start); err != nil {
 		return err
 	}
-	p := &process{cmd: cmd, done: make(chan struct{})}
+	p := &process{cmd: cmd, done: make(chan struct{}), start: info.Size()}
 	go func() {
 		cmd.Wait()
 		close(p.done)
@@ -150,16 +155,29 @@ func (n *Node) Kill() error {
 }
 
 // Stop asks the process to end and returns when it has; an exit status other than 0
-// is an error.
+// is an error. A process that has only just been started may end by the signal itself: it
+// catches it before it says or touches anything.
 func (n *Node) Stop() error {
-	if err := n.Signal(syscall.SIGTERM); err != nil {
+	p, err := n.current()
+	if err != nil {
+		return err
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
 	status, err := n.Wait(stopTimeout)
-	if err == nil && status != 0 {
-		err = fmt.Errorf("%s ended with status %d after SIGTERM", n.Name, status)
+	if err != nil || status == 0 {
+		return err
 	}
-	return err
+	log, err := os.Stat(n.log)
+	if err != nil {
+		return err
+	}
+	how := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if how.Signaled() && how.Signal() == syscall.SIGTERM && log.Size() == p.start {
+		return nil
+	}
+	return fmt.Errorf("%s ended with status %d after SIGTERM", n.Name, status)
 }
 
 // Wait returns the process's exit status once it has ended.
