@@ -31,15 +31,16 @@ func TestWhoMayStand(t *testing.T) {
 	refused("a node that has stood", n1, "n3", term)
 	n1.campaigned.Store(0)
 
-	network.slow(func(from, _ string, kind byte) time.Duration {
-		if kind == linkConn && from == "n1" {
-			return -1 // nobody hears how far it is, so that it stays a non-voter
+	network.slow(func(from, to string, kind byte) time.Duration {
+		if kind == linkConn && from == "n3" && to == c.bus[0] {
+			return -1 // the leader does not hear how far it is, so that it stays a non-voter
 		}
 		return 0
 	})
 	if err := n3.raft().DemoteVoter("n1", 0, patience).Error(); err != nil {
 		t.Fatal(err)
 	}
+	time.Sleep(10 * memberInterval) // in which it would be promoted
 	c.eventually(func() error {
 		if n1.isVoter(n1.raft()) {
 			return errors.New("n1 is a voter")
