@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"runtime/debug"
 
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
@@ -20,6 +19,9 @@ type boltLog struct{ *raftboltdb.BoltStore }
 func openBoltLog(path string) (boltLog, error) {
 	var log boltLog
 	err := careful(path, func() (err error) {
+		if err := checkBolt(path); err != nil {
+			return err
+		}
 		if log.BoltStore, err = raftboltdb.NewBoltStore(path); err != nil {
 			return err
 		}
@@ -43,21 +45,6 @@ func openBoltLog(path string) (boltLog, error) {
 		log.Close()
 	}
 	return log, err
-}
-
-// careful runs what reads a Bolt file through: where a page makes no sense Bolt panics,
-// and where the file is cut off the kernel faults.
-func careful(path string, read func() error) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if problem := recover(); problem != nil {
-			err = fmt.Errorf("%v", problem)
-		}
-		if err != nil {
-			err = errDamaged("%s is damaged (%v)", path, err)
-		}
-	}()
-	return read()
 }
 
 // IsMonotonic has raft clear the log when it installs a snapshot that reaches beyond it, so

@@ -417,6 +417,7 @@ func TestDamagedBolt(t *testing.T) {
 		{stable, flipAfter("LastVoteCand")},
 		{stable, flipAfter("holdfast-cluster")},
 		{stable, flipAfter("CurrentTer")}, // the key itself
+		{stable, flipAfter("LastVoteCan")},
 	} {
 		c.dir = t.TempDir() // Bolt does not give a file back that it panics about
 		if err := os.CopyFS(c.dir, os.DirFS(whole)); err != nil {

@@ -12,8 +12,6 @@ import (
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	"github.com/hashicorp/raft-wal/fs"
-	"github.com/hashicorp/raft-wal/metadb"
-	"github.com/hashicorp/raft-wal/types"
 )
 
 // Disk is where a node keeps its files. Errors are those of package os: a file that is
@@ -36,10 +34,9 @@ type Disk interface {
 
 	// Lock makes a directory this process's own until the lock is closed.
 	Lock(dir string) (io.Closer, error)
-	// Stable opens the file for raft's term and vote. What is set in it is durable.
+	// Stable opens a file of keys and values, such as raft's term and vote. What is set in it
+	// is durable. It may panic or fault where the file is damaged: see careful.
 	Stable(path string) (StableStore, error)
-	// LogMeta keeps raft-wal's list of segments, in a file in their directory.
-	LogMeta() types.MetaStore
 	// Snapshots opens raft's snapshots, in the directory "snapshots" below the one named.
 	Snapshots(dir string, retain int, log hclog.Logger) (raft.SnapshotStore, error)
 }
@@ -133,14 +130,15 @@ func (systemDisk) Lock(dir string) (io.Closer, error) {
 }
 
 func (systemDisk) Stable(path string) (StableStore, error) {
+	if err := checkBolt(path); err != nil {
+		return nil, err
+	}
 	s, err := raftboltdb.NewBoltStore(path)
 	if err != nil {
 		return nil, err
 	}
 	return s, nil
 }
-
-func (systemDisk) LogMeta() types.MetaStore { return &metadb.BoltMetaDB{} }
 
 func (systemDisk) Snapshots(dir string, retain int, log hclog.Logger) (raft.SnapshotStore, error) {
 	s, err := raft.NewFileSnapshotStoreWithLogger(dir, retain, log)

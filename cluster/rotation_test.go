@@ -1,27 +1,30 @@
 package cluster
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/raft"
 	wal "github.com/hashicorp/raft-wal"
-	"github.com/hashicorp/raft-wal/types"
 )
 
 // unlistedDisk is one whose list of segments takes nothing once the first two are in it.
 type unlistedDisk struct{ Disk }
 
-type unlistedMeta struct{ types.MetaStore }
+type unlistedStore struct{ StableStore }
 
-func (d unlistedDisk) LogMeta() types.MetaStore { return unlistedMeta{d.Disk.LogMeta()} }
+func (d unlistedDisk) Stable(path string) (StableStore, error) {
+	s, err := d.Disk.Stable(path)
+	return unlistedStore{s}, err
+}
 
-func (m unlistedMeta) CommitState(state types.PersistentState) error {
-	if len(state.Segments) > 2 {
+func (s unlistedStore) Set(key, value []byte) error {
+	if bytes.Count(value, []byte("BaseIndex")) > 2 {
 		return errors.New("no")
 	}
-	return m.MetaStore.CommitState(state)
+	return s.StableStore.Set(key, value)
 }
 
 // A log whose last segment is full, and which was not told of the next one, ends the process

@@ -10,16 +10,19 @@ import (
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 )
 
-// stableStore is what a node must not forget, raft's term and vote above all, in a Bolt
-// file. Each value has a checksum of its key and of itself: of what a page holds Bolt
-// would notice no change, and a node with another term or vote votes twice.
+// summedStore is a Bolt file in which each value has a checksum of its key and of itself: of
+// what a page holds Bolt would notice no change.
+type summedStore struct{ StableStore }
+
+// stableStore is what a node must not forget, raft's term and vote above all: one with
+// another term or vote votes twice.
 //
 // A vote is a term and a candidate, which raft stores one after the other. It is the term that
 // makes it count, so that it is held back until the candidate is there: a crash in between left
 // the candidate of an earlier vote, and a node grants a vote that it has given before without
 // comparing logs. The candidate alone does nothing: raft has stored the later term before.
 type stableStore struct {
-	StableStore
+	summedStore
 	heldTerm *[]byte // of a vote whose candidate has yet to come, nil without one
 }
 
@@ -91,11 +94,11 @@ func (s stableStore) setCandidate(candidate []byte) error {
 	return s.set(voteTermKey, term)
 }
 
-func (s stableStore) set(key, value []byte) error {
+func (s summedStore) set(key, value []byte) error {
 	return s.StableStore.Set(key, binary.BigEndian.AppendUint32(append([]byte(nil), value...), valueSum(key, value)))
 }
 
-func (s stableStore) Get(key []byte) ([]byte, error) {
+func (s summedStore) Get(key []byte) ([]byte, error) {
 	stored, err := s.StableStore.Get(key)
 	if err != nil {
 		return nil, err

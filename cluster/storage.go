@@ -93,7 +93,7 @@ func openStorage(c *Config, clusterID string, fresh bool, health *diskHealth) (s
 	if err != nil {
 		return s, err
 	}
-	if begun, _ := s.stable.Get(begunKey); len(begun) > 0 && covered == 0 {
+	if s.hasBegun() && covered == 0 {
 		return s, errDamaged("the log in %s has lost its content", dir)
 	}
 	return s, s.dropCovered()
@@ -144,10 +144,15 @@ func (s *storage) dropCovered() error {
 
 // begin notes that the node has had entries.
 func (s *storage) begin() error {
-	if begun, err := s.stable.Get(begunKey); err == nil && len(begun) > 0 {
+	if s.hasBegun() {
 		return nil
 	}
 	return s.stable.Set(begunKey, []byte{1})
+}
+
+func (s *storage) hasBegun() bool {
+	begun, err := s.stable.Get(begunKey)
+	return err == nil && len(begun) > 0
 }
 
 func (s *storage) checkCluster(path, clusterID string, fresh bool) error {
@@ -175,7 +180,7 @@ func (s *storage) openWAL(dir string, c *Config) error {
 	})
 	s.prepare = files.prepare
 	s.closers = append(s.closers, files)
-	rotated := &rotatedLog{MetaStore: c.Disk.LogMeta(), checkedSegments: checkedSegments{segment.NewFiler(dir, files), c.Disk, dir, c.Logger}}
+	rotated := &rotatedLog{MetaStore: &segmentList{disk: c.Disk, begun: s.hasBegun()}, checkedSegments: checkedSegments{segment.NewFiler(dir, files), c.Disk, dir, c.Logger}}
 	log, err := wal.Open(dir, wal.WithSegmentSize(c.SegmentBytes), wal.WithLogger(raftLogger(c.Logger)), wal.WithMetaStore(rotated), wal.WithSegmentFiler(rotated))
 	if err != nil {
 		rotated.Close() // which otherwise the log does

@@ -175,6 +175,14 @@ var mutations = []mutation{
 		file: "cluster/stable.go", old: "binary.BigEndian.Uint32(stored[n:]) != valueSum(key, stored[:n])", new: "false",
 		pkg: "cluster", test: "TestDamagedBolt",
 	}, {
+		name: "go on from the last transaction but one",
+		file: "cluster/boltfile.go", old: "binary.LittleEndian.Uint64(meta[56:]) != sum.Sum64()", new: "false",
+		pkg: "cluster", test: "TestDamagedBoltFiles",
+	}, {
+		name: "do not find a key with a flipped bit",
+		file: "cluster/boltfile.go", old: "case !in.known(key):", new: "case false && !in.known(key):",
+		pkg: "cluster", test: "TestDamagedBolt",
+	}, {
 		name: "take damage for the end of the log",
 		file: "cluster/segments.go", old: "after > 0 {", new: "after > 0 && false {",
 		pkg: "cluster", test: "TestDamagedLog",

@@ -52,12 +52,11 @@ func (w *world) ruin(h *host, dice *rand.Rand) {
 	h.refused.Store(nil)
 }
 
-// damage flips a bit of a file of a disk that nobody uses, or cuts off its end. Where
-// raft-wal has its segments stays whole, as a stand-in has it here: see stores.
+// damage flips a bit of a file of a disk that nobody uses, or cuts off its end.
 func (d *disk) damage(dice *rand.Rand) (path, what string) {
 	var paths []string
 	for name, i := range d.names {
-		if !i.dir && len(i.data) > 0 && strings.Contains(name, "/raft/") && !strings.Contains(name, "spare") && !strings.Contains(name, "wal-meta.db") && !strings.HasSuffix(name, ".new") {
+		if !i.dir && len(i.data) > 0 && strings.Contains(name, "/raft/") && !strings.Contains(name, "spare") && !strings.HasSuffix(name, ".new") {
 			paths = append(paths, name)
 		}
 	}

@@ -20,7 +20,6 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
-	"github.com/hashicorp/raft-wal/types"
 
 	"holdfast/cluster"
 )
@@ -58,7 +57,7 @@ func (d *disk) load(path string, content any) error {
 	return json.NewDecoder(f).Decode(content)
 }
 
-// stable stands in for the Bolt file with term and vote.
+// stable stands in for a Bolt file of keys and values.
 type stable struct {
 	disk *disk
 	path string
@@ -106,27 +105,6 @@ func (s *stable) SetUint64(key []byte, value uint64) error {
 }
 
 func (s *stable) Close() error { return nil }
-
-// logMeta stands in for the Bolt file with raft-wal's list of segments.
-type logMeta struct {
-	disk *disk
-	path string
-}
-
-func (d *disk) LogMeta() types.MetaStore { return &logMeta{disk: d} }
-
-func (m *logMeta) Load(dir string) (state types.PersistentState, err error) {
-	m.path = filepath.Join(dir, "wal-meta.db")
-	return state, m.disk.load(m.path, &state)
-}
-
-func (m *logMeta) CommitState(state types.PersistentState) error {
-	return m.disk.replace(m.path, state)
-}
-
-func (m *logMeta) GetStable([]byte) ([]byte, error) { return nil, raftboltdb.ErrKeyNotFound }
-func (m *logMeta) SetStable([]byte, []byte) error   { return errors.New("nobody keeps anything here") }
-func (m *logMeta) Close() error                     { return nil }
 
 // snapshots stands in for raft's FileSnapshotStore, which knows only the system's disk:
 // the same files, written in the same order.
