@@ -146,7 +146,8 @@ func (n *Node) Save(ctx context.Context) error {
 	return n.snapshots.save()
 }
 
-// Ready reports why the node cannot serve yet, nil when it can.
+// Ready reports why the node cannot serve yet, nil when it can, and is a voter: another node
+// may then be stopped.
 func (n *Node) Ready() error {
 	r := n.raft()
 	if r == nil {
@@ -157,9 +158,6 @@ func (n *Node) Ready() error {
 	}
 	if n.quarantine.on() {
 		return errDiverged
-	}
-	if !n.isVoter(r) {
-		return errors.New("catching up: this node is not a voter yet")
 	}
 	if err := n.disk.unfit(); err != nil {
 		return err
@@ -173,8 +171,13 @@ func (n *Node) Ready() error {
 	if err != nil {
 		return err
 	}
-	if applied := n.machine.Index(); applied+caughtUp < point.index {
-		return fmt.Errorf("catching up: entry %d of %d", applied, point.index)
+	if err := n.progress.wait(ctx, n.machine, point.index, 0); err != nil {
+		return fmt.Errorf("catching up: entry %d of %d", n.machine.Index(), point.index)
+	}
+	// Not before: to a node that has lost its data a snapshot may say that it is the voter that
+	// it was then.
+	if !n.isVoter(r) {
+		return errors.New("catching up: this node is not a voter yet")
 	}
 	return nil
 }
