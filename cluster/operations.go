@@ -171,6 +171,9 @@ func (n *Node) Ready() error {
 	if err != nil {
 		return err
 	}
+	if n.wasReady.Load() { // a node that was cut off may answer before the leader feeds it again
+		point.index -= min(point.index, caughtUp)
+	}
 	if err := n.progress.wait(ctx, n.machine, point.index, 0); err != nil {
 		return fmt.Errorf("catching up: entry %d of %d", n.machine.Index(), point.index)
 	}
@@ -179,5 +182,6 @@ func (n *Node) Ready() error {
 	if !n.isVoter(r) {
 		return errors.New("catching up: this node is not a voter yet")
 	}
+	n.wasReady.Store(true)
 	return nil
 }
