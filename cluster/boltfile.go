@@ -15,8 +15,8 @@ import (
 	"github.com/hashicorp/raft-wal/metadb"
 )
 
-// careful runs what reads a Bolt file through: where a page makes no sense Bolt panics,
-// and where the file is cut off the kernel faults. What the system refuses is no damage.
+// careful runs what opens a Bolt file and reads it. Should Bolt panic or the kernel fault in
+// spite of checkBolt, it is damage as well. What the system refuses is none.
 func careful(path string, read func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -68,7 +68,6 @@ const (
 
 	boltMagic     = 0xED0CDAED
 	boltNoFree    = 1<<64 - 1
-	maxBoltDepth  = 64
 	maxBoltPage   = 1 << 31
 	boltBucketBit = 0x01
 )
@@ -110,7 +109,7 @@ func checkBolt(path string) error {
 	if most := uint64(info.Size()) / uint64(c.pageSize); c.pages > most {
 		return fmt.Errorf("it is cut off: %d of %d pages are left", most, c.pages)
 	}
-	if err := c.tree(binary.LittleEndian.Uint64(newest[16:]), boltBounds{root: true}); err != nil {
+	if err := c.tree(binary.LittleEndian.Uint64(newest[16:]), boltBounds{}); err != nil {
 		return err
 	}
 	if free := binary.LittleEndian.Uint64(newest[32:]); free != boltNoFree {
@@ -150,19 +149,22 @@ func (c *boltCheck) page(id uint64) ([]byte, error) {
 		return nil, fmt.Errorf("there is no page %d of %d", id, c.pages)
 	}
 	at := int64(id) * int64(c.pageSize)
-	header, err := c.read(at, boltPageHeader)
+	page, err := c.read(at, c.pageSize)
 	if err != nil {
 		return nil, err
 	}
-	more := uint64(binary.LittleEndian.Uint32(header[12:]))
-	if binary.LittleEndian.Uint64(header) != id || id+more >= c.pages || (more+1)*uint64(c.pageSize) > maxBoltPage {
-		return nil, fmt.Errorf("page %d calls itself %d, with %d more", id, binary.LittleEndian.Uint64(header), more)
+	itself, more := binary.LittleEndian.Uint64(page), uint64(binary.LittleEndian.Uint32(page[12:]))
+	if itself != id || id+more >= c.pages || (more+1)*uint64(c.pageSize) > maxBoltPage {
+		return nil, fmt.Errorf("page %d calls itself %d, with %d more", id, itself, more)
 	}
 	for i := range more + 1 {
 		if c.used[id+i] {
 			return nil, fmt.Errorf("page %d is used twice", id+i)
 		}
 		c.used[id+i] = true
+	}
+	if more == 0 {
+		return page, nil
 	}
 	return c.read(at, int(more+1)*c.pageSize)
 }
@@ -171,15 +173,11 @@ func (c *boltCheck) page(id uint64) ([]byte, error) {
 // which bucket they are in.
 type boltBounds struct {
 	least, below []byte
-	root         bool // the keys are buckets' names
-	bucket       string
-	depth        int
+	bucket       string // "" for the root, whose keys are buckets' names
 }
 
+// tree looks at a page and at those below it. It ends, since no page is used twice.
 func (c *boltCheck) tree(id uint64, in boltBounds) error {
-	if in.depth++; in.depth > maxBoltDepth {
-		return fmt.Errorf("page %d is too deep", id)
-	}
 	page, err := c.page(id)
 	if err != nil {
 		return err
@@ -200,9 +198,10 @@ func (c *boltCheck) elements(id uint64, page []byte, in boltBounds) error {
 	keys := make([][]byte, 0, count+1)
 	for i := range count {
 		element := page[boltPageHeader+i*boltElement:]
-		flags, offset, keySize, valueSize := binary.LittleEndian.Uint32(element), uint64(binary.LittleEndian.Uint32(element[4:])), uint64(binary.LittleEndian.Uint32(element[8:])), uint64(binary.LittleEndian.Uint32(element[12:]))
+		field := func(n int) uint64 { return uint64(binary.LittleEndian.Uint32(element[4*n:])) }
+		flags, offset, keySize, valueSize := field(0), field(1), field(2), field(3)
 		if kind == boltBranch {
-			offset, keySize, valueSize = uint64(flags), offset, 0
+			offset, keySize, valueSize = field(0), field(1), 0
 			children = append(children, binary.LittleEndian.Uint64(element[8:]))
 		}
 		if offset < boltElement || offset+keySize+valueSize > uint64(len(element)) {
@@ -214,12 +213,12 @@ func (c *boltCheck) elements(id uint64, page []byte, in boltBounds) error {
 			i > 0 && bytes.Compare(key, keys[i-1]) <= 0:
 			return fmt.Errorf("key %d on page %d is out of order", i, id)
 		case kind == boltBranch:
-		case (flags == boltBucketBit) != in.root || flags&^boltBucketBit != 0:
+		case flags > boltBucketBit || (flags == boltBucketBit) != (in.bucket == ""):
 			return fmt.Errorf("key %d on page %d has flags %#x", i, id, flags)
 		case !in.known(key):
 			return fmt.Errorf("key %d on page %d is %q", i, id, key)
-		case in.root:
-			if err := c.bucket(key, value, in.depth); err != nil {
+		case in.bucket == "":
+			if err := c.bucket(string(key), value); err != nil {
 				return err
 			}
 		}
@@ -227,18 +226,18 @@ func (c *boltCheck) elements(id uint64, page []byte, in boltBounds) error {
 	}
 	keys = append(keys, in.below)
 	for i, child := range children {
-		if err := c.tree(child, boltBounds{keys[i], keys[i+1], in.root, in.bucket, in.depth}); err != nil {
+		if err := c.tree(child, boltBounds{keys[i], keys[i+1], in.bucket}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *boltCheck) bucket(name, value []byte, depth int) error {
+func (c *boltCheck) bucket(name string, value []byte) error {
 	if len(value) < 16 {
 		return fmt.Errorf("the bucket %s has %d bytes", name, len(value))
 	}
-	in := boltBounds{bucket: string(name), depth: depth}
+	in := boltBounds{bucket: name}
 	if root := binary.LittleEndian.Uint64(value); root != 0 {
 		return c.tree(root, in)
 	}

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
@@ -28,7 +27,6 @@ func TestDamagedBoltFiles(t *testing.T) {
 	for _, logStore := range []string{"wal", "bolt"} {
 		config := DefaultConfig()
 		config.Dir, config.LogStore, config.SegmentBytes, config.Logger = t.TempDir(), logStore, 16<<10, slog.New(slog.DiscardHandler)
-		// use opens what a node keeps, looks for entries 1 to last, and adds some.
 		var last, term uint64
 		add := func(s *storage) error {
 			for range 40 {
@@ -45,10 +43,7 @@ func TestDamagedBoltFiles(t *testing.T) {
 			}
 			return nil
 		}
-		open := func(fresh bool) (*storage, error) {
-			return openStorage(&config, "c", fresh, &diskHealth{took: func(string, time.Time) {}, dead: func(error) {}})
-		}
-		s, err := open(true)
+		s, err := openDisk(&config, true)
 		if err == nil {
 			err = errors.Join(s.begin(), add(s), s.Close())
 		}
@@ -109,7 +104,7 @@ func TestDamagedBoltFiles(t *testing.T) {
 							err = fmt.Errorf("panic: %v", problem)
 						}
 					}()
-					s, err := open(false)
+					s, err := openDisk(&config, false)
 					if err != nil {
 						refused++
 						if !strings.Contains(err.Error(), filepath.Join(config.Dir, "raft")) {
@@ -120,7 +115,7 @@ func TestDamagedBoltFiles(t *testing.T) {
 					if err := errors.Join(holds(s), add(s), holds(s), s.Close()); err != nil {
 						return err
 					}
-					if s, err = open(false); err != nil {
+					if s, err = openDisk(&config, false); err != nil {
 						return fmt.Errorf("opened again: %w", err)
 					}
 					return errors.Join(holds(s), s.Close())
@@ -188,7 +183,7 @@ func TestEarlierSegmentList(t *testing.T) {
 	config.Dir, config.SegmentBytes, config.Logger = t.TempDir(), 16<<10, slog.New(slog.DiscardHandler)
 	open := func(fresh bool) *storage {
 		t.Helper()
-		s, err := openStorage(&config, "c", fresh, &diskHealth{took: func(string, time.Time) {}, dead: func(error) {}})
+		s, err := openDisk(&config, fresh)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -40,7 +40,6 @@ func TestWhoMayStand(t *testing.T) {
 	if err := n3.raft().DemoteVoter("n1", 0, patience).Error(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(10 * memberInterval) // in which it would be promoted
 	c.eventually(func() error {
 		if n1.isVoter(n1.raft()) {
 			return errors.New("n1 is a voter")

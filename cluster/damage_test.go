@@ -447,8 +447,8 @@ func flipAfter(word string) func([]byte) []byte {
 
 // A log that is gone is not taken for that of a new node.
 func TestLostLog(t *testing.T) {
-	for store, files := range map[string]string{"wal": "raft/wal", "bolt": "raft/log.db"} {
-		t.Run(store, func(t *testing.T) {
+	for files, store := range map[string]string{"raft/wal": "wal", "raft/wal/segments.db": "wal", "raft/log.db": "bolt"} {
+		t.Run(filepath.Base(files), func(t *testing.T) {
 			c := newCluster(t, 1, func(config *Config) { config.LogStore = store })
 			c.write(0, "SET k v")
 			c.stop(0)

@@ -70,11 +70,14 @@ func (c *testCluster) replaced(i int) {
 	}
 }
 
-func newNetworkedCluster(t *testing.T, electionTimeout time.Duration) (*testCluster, *network) {
+func newNetworkedCluster(t *testing.T, electionTimeout time.Duration, change ...func(*Config)) (*testCluster, *network) {
 	network := newNetwork()
 	c := newCluster(t, 3, func(config *Config) {
 		config.ElectionTimeout = electionTimeout
 		network.alter(config)
+		for _, f := range change {
+			f(config)
+		}
 	})
 	t.Cleanup(func() { // before the nodes end, which wait for each other
 		network.slow(nil)

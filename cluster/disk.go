@@ -35,7 +35,7 @@ type Disk interface {
 	// Lock makes a directory this process's own until the lock is closed.
 	Lock(dir string) (io.Closer, error)
 	// Stable opens a file of keys and values, such as raft's term and vote. What is set in it
-	// is durable. It may panic or fault where the file is damaged: see careful.
+	// is durable.
 	Stable(path string) (StableStore, error)
 	// Snapshots opens raft's snapshots, in the directory "snapshots" below the one named.
 	Snapshots(dir string, retain int, log hclog.Logger) (raft.SnapshotStore, error)

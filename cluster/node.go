@@ -61,7 +61,7 @@ type Node struct {
 	campaigned   atomic.Uint64 // the last term in which this node stood by certainty
 	listener     atomic.Pointer[Listener]
 	wasFormed    atomic.Bool // see formed
-	wasReady     atomic.Bool // since the process began
+	wasReady     atomic.Bool // see Ready
 	metMember    atomic.Bool // another node of the cluster has been met since the start
 	started      time.Time
 	forgottenAt  atomic.Pointer[time.Time] // when a leader first said that this node is no member

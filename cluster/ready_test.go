@@ -13,16 +13,8 @@ import (
 // A node that has come back with nothing is ready once it is a voter again, and not already when
 // the snapshot that it got knows it as one: whoever waits for it stops the next one then.
 func TestReadyWhenEmptied(t *testing.T) {
-	network := newNetwork()
-	c := newCluster(t, 3, func(config *Config) {
-		config.ElectionTimeout, config.TrailingLogs, config.LogStore = patience, 1, "bolt" // it forgets entries at once
-		network.alter(config)
-	})
-	t.Cleanup(func() {
-		network.slow(nil)
-		for i := range c.nodes {
-			network.giveUp(c.config(i).ID)
-		}
+	c, network := newNetworkedCluster(t, patience, func(config *Config) {
+		config.TrailingLogs, config.LogStore = 1, "bolt" // it forgets entries at once
 	})
 	c.lead(2)
 	for k := range 20 {
@@ -42,9 +34,7 @@ func TestReadyWhenEmptied(t *testing.T) {
 		return 0
 	})
 	c.start(0)
-	for c.nodes[0].Ready() != nil {
-		time.Sleep(time.Millisecond)
-	}
+	c.eventually(c.nodes[0].Ready)
 	server, known := c.nodes[2].server(c.nodes[2].raft(), "n1")
 	if !known || server.Suffrage != raft.Voter {
 		t.Errorf("n1 is ready and no voter: %+v", server)

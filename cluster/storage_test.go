@@ -56,3 +56,8 @@ func TestLogOfAnotherSnapshot(t *testing.T) {
 		}
 	}
 }
+
+// openDisk opens what a node of cluster c keeps. It panics with what would end the node.
+func openDisk(config *Config, fresh bool) (*storage, error) {
+	return openStorage(config, "c", fresh, &diskHealth{took: func(string, time.Time) {}, dead: func(err error) { panic(err) }})
+}
