@@ -164,6 +164,9 @@ func TestScriptsCluster(t *testing.T) {
 	}
 
 	s.must("pause", next)
+	if got := state(s.pid(next)); got != "T" {
+		t.Errorf("pause left a process in state %q", got)
+	}
 	if status := s.must("status"); !strings.Contains(status, "no answer") {
 		t.Errorf("status after pause: %q", status)
 	}
