@@ -25,116 +25,120 @@ const damages = 150 // of each file
 func TestDamagedBoltFiles(t *testing.T) {
 	t.Parallel()
 	for _, logStore := range []string{"wal", "bolt"} {
-		config := DefaultConfig()
-		config.Dir, config.LogStore, config.SegmentBytes, config.Logger = t.TempDir(), logStore, 16<<10, slog.New(slog.DiscardHandler)
-		var last, term uint64
-		add := func(s *storage) error {
-			for range 40 {
-				last++
-				if err := s.log.StoreLog(&raft.Log{Index: last, Term: 1, Data: make([]byte, 1000)}); err != nil {
-					return fmt.Errorf("entry %d: %w", last, err)
+		t.Run(logStore, func(t *testing.T) {
+			t.Parallel()
+			config := DefaultConfig()
+			config.Dir, config.LogStore, config.SegmentBytes, config.Logger = t.TempDir(), logStore, 16<<10, slog.New(slog.DiscardHandler)
+			var last, term uint64
+			add := func(s *storage) error {
+				for range 40 {
+					last++
+					if err := s.log.StoreLog(&raft.Log{Index: last, Term: 1, Data: make([]byte, 1000)}); err != nil {
+						return fmt.Errorf("entry %d: %w", last, err)
+					}
 				}
-			}
-			for range 5 {
-				term++
-				if err := errors.Join(s.stable.SetUint64(termKey, term), s.stable.SetUint64(voteTermKey, term), s.stable.Set(voteKey, []byte("n2"))); err != nil {
-					return fmt.Errorf("term %d: %w", term, err)
+				for range 5 {
+					term++
+					if err := errors.Join(s.stable.SetUint64(termKey, term), s.stable.SetUint64(voteTermKey, term), s.stable.Set(voteKey, []byte("n2"))); err != nil {
+						return fmt.Errorf("term %d: %w", term, err)
+					}
 				}
+				return nil
 			}
-			return nil
-		}
-		s, err := openDisk(&config, true)
-		if err == nil {
-			err = errors.Join(s.begin(), add(s), s.Close())
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		holds := func(s *storage) error {
-			if got, err := s.log.LastIndex(); err != nil || got != last {
-				return fmt.Errorf("the log ends at %d, %v, want %d", got, err, last)
+			s, err := openDisk(&config, true)
+			if err == nil {
+				err = errors.Join(s.begin(), add(s), s.Close())
 			}
-			var entry raft.Log
-			for i := range last {
-				if err := s.log.GetLog(i+1, &entry); err != nil || entry.Index != i+1 || len(entry.Data) != 1000 {
-					return fmt.Errorf("entry %d is %d of %d bytes, %v", i+1, entry.Index, len(entry.Data), err)
-				}
-			}
-			if got, err := s.stable.GetUint64(voteTermKey); err != nil || got != term {
-				return fmt.Errorf("the vote's term is %d, %v, want %d", got, err, term)
-			}
-			if got, err := s.stable.Get(voteKey); err != nil || string(got) != "n2" {
-				return fmt.Errorf("the vote is for %q, %v", got, err)
-			}
-			return nil
-		}
-		written, writtenTerm := last, term
-		original := config.Dir
-		dice := rand.New(rand.NewPCG(1, 2))
-		for _, name := range map[string][]string{"wal": {"stable.db", "wal/segments.db"}, "bolt": {"log.db"}}[logStore] {
-			data, err := os.ReadFile(filepath.Join(original, "raft", name))
 			if err != nil {
 				t.Fatal(err)
 			}
-			refused := 0
-			for range damages {
-				at := dice.IntN(len(data))
-				for data[at] == 0 && dice.IntN(20) > 0 {
-					at = dice.IntN(len(data))
+			holds := func(s *storage) error {
+				if got, err := s.log.LastIndex(); err != nil || got != last {
+					return fmt.Errorf("the log ends at %d, %v, want %d", got, err, last)
 				}
-				changed, what := append([]byte(nil), data...), ""
-				if dice.IntN(5) == 0 {
-					changed, what = changed[:at], fmt.Sprintf("cut off at %d of %d", at, len(data))
-				} else {
-					bit := dice.IntN(8)
-					changed[at] ^= 1 << bit
-					what = fmt.Sprintf("bit %d of byte %d of %d", bit, at, len(data))
-				}
-				config.Dir = t.TempDir() // Bolt does not give a file back that it panics about
-				if err := os.CopyFS(config.Dir, os.DirFS(original)); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(filepath.Join(config.Dir, "raft", name), changed, 0o600); err != nil {
-					t.Fatal(err)
-				}
-				last, term = written, writtenTerm
-				err := func() (err error) {
-					defer func() {
-						if problem := recover(); problem != nil {
-							err = fmt.Errorf("panic: %v", problem)
-						}
-					}()
-					s, err := openDisk(&config, false)
-					if err != nil {
-						refused++
-						if !strings.Contains(err.Error(), filepath.Join(config.Dir, "raft")) {
-							return fmt.Errorf("refused: %w", err)
-						}
-						return nil
+				var entry raft.Log
+				for i := range last {
+					if err := s.log.GetLog(i+1, &entry); err != nil || entry.Index != i+1 || len(entry.Data) != 1000 {
+						return fmt.Errorf("entry %d is %d of %d bytes, %v", i+1, entry.Index, len(entry.Data), err)
 					}
-					if err := errors.Join(holds(s), add(s), holds(s), s.Close()); err != nil {
-						return err
-					}
-					if s, err = openDisk(&config, false); err != nil {
-						return fmt.Errorf("opened again: %w", err)
-					}
-					return errors.Join(holds(s), s.Close())
-				}()
+				}
+				if got, err := s.stable.GetUint64(voteTermKey); err != nil || got != term {
+					return fmt.Errorf("the vote's term is %d, %v, want %d", got, err, term)
+				}
+				if got, err := s.stable.Get(voteKey); err != nil || string(got) != "n2" {
+					return fmt.Errorf("the vote is for %q, %v", got, err)
+				}
+				return nil
+			}
+			written, writtenTerm := last, term
+			original := config.Dir
+			dice := rand.New(rand.NewPCG(1, 2))
+			for _, name := range map[string][]string{"wal": {"stable.db", "wal/segments.db"}, "bolt": {"log.db"}}[logStore] {
+				data, err := os.ReadFile(filepath.Join(original, "raft", name))
 				if err != nil {
-					t.Errorf("%s, %s: %v", name, what, err)
+					t.Fatal(err)
 				}
-				os.RemoveAll(config.Dir)
+				refused := 0
+				for range damages {
+					at := dice.IntN(len(data))
+					for data[at] == 0 && dice.IntN(20) > 0 {
+						at = dice.IntN(len(data))
+					}
+					changed, what := append([]byte(nil), data...), ""
+					if dice.IntN(5) == 0 {
+						changed, what = changed[:at], fmt.Sprintf("cut off at %d of %d", at, len(data))
+					} else {
+						bit := dice.IntN(8)
+						changed[at] ^= 1 << bit
+						what = fmt.Sprintf("bit %d of byte %d of %d", bit, at, len(data))
+					}
+					config.Dir = t.TempDir() // Bolt does not give a file back that it panics about
+					if err := os.CopyFS(config.Dir, os.DirFS(original)); err != nil {
+						t.Fatal(err)
+					}
+					if err := os.WriteFile(filepath.Join(config.Dir, "raft", name), changed, 0o600); err != nil {
+						t.Fatal(err)
+					}
+					last, term = written, writtenTerm
+					err := func() (err error) {
+						defer func() {
+							if problem := recover(); problem != nil {
+								err = fmt.Errorf("panic: %v", problem)
+							}
+						}()
+						s, err := openDisk(&config, false)
+						if err != nil {
+							refused++
+							if !strings.Contains(err.Error(), filepath.Join(config.Dir, "raft")) {
+								return fmt.Errorf("refused: %w", err)
+							}
+							return nil
+						}
+						if err := errors.Join(holds(s), add(s), holds(s), s.Close()); err != nil {
+							return err
+						}
+						if s, err = openDisk(&config, false); err != nil {
+							return fmt.Errorf("opened again: %w", err)
+						}
+						return errors.Join(holds(s), s.Close())
+					}()
+					if err != nil {
+						t.Errorf("%s, %s: %v", name, what, err)
+					}
+					os.RemoveAll(config.Dir)
+				}
+				t.Logf("%s: %d of %d refused", name, refused, damages)
+				if refused == 0 {
+					t.Errorf("%s: nothing was refused", name)
+				}
 			}
-			t.Logf("%s: %d of %d refused", name, refused, damages)
-			if refused == 0 {
-				t.Errorf("%s: nothing was refused", name)
-			}
-		}
+		})
 	}
 }
 
 // Whatever Bolt makes of a file is whole to the check.
 func TestBoltCheckKnowsBolt(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "log.db")
 	log, err := openBoltLog(path)
 	if err != nil {

@@ -70,6 +70,7 @@ func TestClockIsLimited(t *testing.T) {
 // A leader that cannot ask the others for their clocks does not stamp anything, although raft
 // would take it.
 func TestNothingBeforeClocksAreKnown(t *testing.T) {
+	t.Parallel()
 	network := newNetwork()
 	c := newCluster(t, 3, network.alter)
 	for i := range c.nodes {

@@ -574,6 +574,7 @@ func TestSnapshotAfterChangeOfMembers(t *testing.T) {
 }
 
 func TestWithoutMajority(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, func(config *Config) { config.CommitTimeout = 500 * time.Millisecond })
 	c.write(0, "SET k v")
 	c.stop(1)

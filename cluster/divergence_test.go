@@ -150,6 +150,7 @@ func (q *quarantined) wantMended(i int) {
 // it neither leads nor writes snapshots, and it remembers that across a restart, until its
 // state is mended.
 func TestDivergedFollower(t *testing.T) {
+	t.Parallel()
 	q := newQuarantined(t, 3)
 	q.write(0, "SET k right")
 	i := (q.leader() + 1) % 3
@@ -220,6 +221,7 @@ func wholeState(t *testing.T, m *fsm.Machine) []byte {
 
 // A leader whose state differs hands leadership on at once, also if raft gives it back.
 func TestDivergedLeader(t *testing.T) {
+	t.Parallel()
 	q := newQuarantined(t, 3)
 	q.write(0, "SET k right")
 	i := q.leader()

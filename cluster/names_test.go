@@ -62,6 +62,7 @@ func (s *names) dial(address string, timeout time.Duration) (net.Conn, error) {
 // When the leader's process ends the others find that out and elect another without
 // asking for names, and before an election timeout has passed.
 func TestElectionWithoutNames(t *testing.T) {
+	t.Parallel()
 	c, s := newNamedCluster(t, func(config *Config) { config.ElectionTimeout = patience })
 	c.write(0, "SET k v")
 	dead := c.leader()

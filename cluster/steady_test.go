@@ -43,6 +43,7 @@ func (f watchedFile) Datasync() error {
 
 // A snapshot that raft receives goes to the disk bit by bit, and is whole in the end.
 func TestSnapshotsAreWrittenSteadily(t *testing.T) {
+	t.Parallel()
 	config, visits := DefaultConfig(), 0
 	config.Dir, config.Disk = t.TempDir(), watchedDisk{visits: &visits}
 	s, err := openStorage(&config, "", true, &diskHealth{})

@@ -11,6 +11,7 @@ import (
 // A log in which the last entry of the newest snapshot is another one has never been committed
 // from there on, and is dropped: the node has ended before raft could clear it.
 func TestLogOfAnotherSnapshot(t *testing.T) {
+	t.Parallel()
 	for _, store := range []string{"wal", "bolt"} {
 		for _, test := range []struct {
 			name    string

@@ -58,6 +58,7 @@ func TestLead(t *testing.T) {
 
 // Without a majority nobody is made leader.
 func TestLeadAlone(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, func(config *Config) { config.CommitTimeout = time.Second })
 	last := (c.leader() + 1) % 3
 	for i := range 3 {

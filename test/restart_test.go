@@ -42,7 +42,7 @@ func TestRestartOfAllNodes(t *testing.T) {
 					}
 				}
 			}
-			time.Sleep(500 * time.Millisecond)
+			letWrite(t, load)
 			second := setKeys(t, c.Nodes[1], "second")
 			killAll(t, c, load)
 
@@ -90,7 +90,7 @@ func TestEmptiedNodeDoesNotVote(t *testing.T) {
 		t.Fatal(err)
 	}
 	load := letLoose(t, c, []string{leader.Addr, emptied.Addr}, workload.Options{Clients: 4, Interval: time.Millisecond})
-	time.Sleep(500 * time.Millisecond)
+	letWrite(t, load)
 	keys := setKeys(t, leader, "awake")
 	load.Down(leader.Addr)
 	load.Down(emptied.Addr)
@@ -132,6 +132,20 @@ func TestEmptiedNodeDoesNotVote(t *testing.T) {
 	wantKept(t, c, load, keys)
 	wantReadmitted(t, c, emptied)
 	agree(t, c)
+}
+
+// enoughWrites are what a load has to have written to show anything.
+const enoughWrites = 100
+
+// letWrite lets a load go on for half a second, or longer where the machine is busy.
+func letWrite(t *testing.T, load *workload.Load) {
+	t.Helper()
+	time.Sleep(500 * time.Millisecond)
+	for limit := time.Now().Add(30 * time.Second); load.Findings().Writes < enoughWrites; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatal("hardly anything is written")
+		}
+	}
 }
 
 // killAll kills all nodes at once, and ends the load.
@@ -233,7 +247,7 @@ func wantKept(t *testing.T, c *harness.Cluster, load *workload.Load, sets ...key
 	if findings.Bad() {
 		t.Error("promises were broken")
 	}
-	if findings.Writes < 100 {
+	if findings.Writes < enoughWrites {
 		t.Error("too few writes to show anything")
 	}
 	// What is expired takes no room either. This count is each node's own.

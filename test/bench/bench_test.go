@@ -18,7 +18,7 @@ func TestTypes(t *testing.T) { testTable(t, options{types: true}) }
 func testTable(t *testing.T, o options) {
 	t.Parallel()
 	var out strings.Builder
-	o.rounds, o.duration, o.others, o.dir = 1, 50*time.Millisecond, 1e9, t.TempDir()
+	o.rounds, o.duration, o.warmUp, o.others, o.dir = 1, 50*time.Millisecond, 1, 1e9, t.TempDir()
 	if err := run(o, &out); err != nil {
 		t.Fatal(err)
 	}
@@ -70,6 +70,7 @@ func TestMemory(t *testing.T) {
 
 // Every outage has a row with figures, and the time of a return.
 func TestOutages(t *testing.T) {
+	t.Parallel()
 	var out strings.Builder
 	if err := run(options{outages: true, rounds: 1, duration: 50 * time.Millisecond, sessions: 500, only: regexp.MustCompile("P16"), dir: t.TempDir()}, &out); err != nil {
 		t.Fatal(err)

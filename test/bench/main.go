@@ -21,6 +21,7 @@ import (
 type options struct {
 	rounds     int
 	duration   time.Duration // of one run
+	warmUp     int           // requests of every client before its first run, for each in its pipeline
 	keys       int
 	others     float64        // CPUs that others may take during a run
 	only       *regexp.Regexp // of "SET c50 P16 leader"; nil for all
@@ -51,7 +52,7 @@ func main() {
 	flag.Parse()
 	o.duration = time.Duration(*seconds * float64(time.Second))
 	o.flags = flag.Args()
-	o.elements, o.sizes = 300_000, []int{10, 1000, 100_000}
+	o.warmUp, o.elements, o.sizes = 10, 300_000, []int{10, 1000, 100_000}
 	if *only != "" {
 		o.only = regexp.MustCompile(*only)
 	}

@@ -79,7 +79,7 @@ func measure(s *servers, o options, progress io.Writer) (map[benchmark][]sample,
 					continue
 				}
 				if rates[b] == 0 { // a short run to warm up
-					first, err := s.run(b, o, 10*l.clients*l.pipeline)
+					first, err := s.run(b, o, o.warmUp*l.clients*l.pipeline)
 					if err != nil {
 						return nil, err
 					}
