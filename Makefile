@@ -1,5 +1,5 @@
 # What people run. `make up` and `make test` are all the set-up there is.
-.PHONY: build up down test lint deps drill bench clean
+.PHONY: build up down test race lint deps drill bench clean
 
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
 
@@ -24,12 +24,16 @@ moves := ^TestNameFoundLater$$
 # Most tests wait more than they compute: for disks, timers and other processes. So more of
 # them run at a time than there are processors, but for those that measure time, which have
 # no others beside them in their package. test/chaos comes early for their sake: of the
-# packages that run beside ./test it takes the least of the processors.
-test: deps lint build # everything that CI runs
-	go test -race -timeout 30m -parallel 6 -skip '$(moves)' ./cluster/... ./cmd/... ./fsm/... ./resp/...
+# packages that run beside ./test it takes the least of the processors. Lint, which only
+# computes, runs beside the first of them.
+test: deps build # everything that CI runs
+	$(MAKE) -j2 -O race lint
 	go test -timeout 30m -count 1 -run '$(moves)' ./cluster
 	HOLDFAST_BIN=$(CURDIR)/bin/holdfast go test -timeout 30m -count 1 -parallel 5 $(without_docker) ./test ./test/chaos ./test/...
 	@test -z "$(HOLDFAST_NO_DOCKER)" || echo "HOLDFAST_NO_DOCKER is set: Dockerfile and docker-compose.yml have NOT been tested"
+
+race:
+	go test -race -timeout 30m -parallel 6 -skip '$(moves)' ./cluster/... ./cmd/... ./fsm/... ./resp/...
 
 lint:
 	@unformatted=$$(gofmt -l cmd cluster fsm resp test); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
